@@ -1,0 +1,178 @@
+"""What happened to a call: the only input of the deciding code.
+
+Rules this file obeys: an event is flat and made of plain JSON values, so that the journal, replay and tests share one
+form; every time is UTC microseconds; times of legs are the switch's own stamps (semantics.md, "Clocks of a call"); a
+stamp of 0 means "did not happen". ``call_id`` is the caller leg's FreeSWITCH UUID.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A fact about one call. ``at`` is when it happened: the switch's stamp for what the switch saw."""
+
+    call_id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallParked(Event):
+    """The caller's leg waits for us (CHANNEL_PARK). For a known call it means "came back after a bridge"."""
+
+    core_uuid: str
+    dialed_number: str
+    caller_number: str
+    caller_name: str = ""
+    offered_at: int
+    answered_at: int = 0
+    trunk: str = ""
+    dialplan: int = 0
+    timer_id: str = ""
+    sub_ids: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppCompleted(Event):
+    """An application that we executed has ended (CHANNEL_EXECUTE_COMPLETE with our Application-UUID).
+
+    ``digits`` are what the caller keyed into the collect command of this id, partial ones included; "" is none.
+    """
+
+    command_id: str
+    app: str
+    answered_at: int = 0
+    digits: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegBridged(Event):
+    """The caller and the target's leg talk to each other (CHANNEL_BRIDGE)."""
+
+    leg_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegEnded(Event):
+    """A target's leg is over (its CHANNEL_HANGUP_COMPLETE), with all its clocks from one switch.
+
+    ``disposition`` is sip_hangup_disposition (recv_bye: the target ended it); ``sip_status`` is 0 when unknown.
+    """
+
+    leg_id: str
+    cause: str
+    q850: int = 0
+    sip_status: int = 0
+    disposition: str = ""
+    created_at: int
+    ringing_at: int = 0
+    answered_at: int = 0
+    bridged_at: int = 0
+    ended_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallHungUp(Event):
+    """The caller's leg began to hang up (CHANNEL_HANGUP): nothing can be played or dialled any more."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded(Event):
+    """The caller's leg is over, with final variables (its CHANNEL_HANGUP_COMPLETE)."""
+
+    cause: str
+    q850: int = 0
+    sip_status: int = 0
+    disposition: str = ""
+    offered_at: int
+    answered_at: int = 0
+    ended_at: int
+    destination: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotReserved(Event):
+    """Every slot that ``ReserveSlot`` asked for is held under ``lease_id``."""
+
+    lease_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotRefused(Event):
+    """No slot was taken: ``full`` maps each exhausted cap to [used, limit]."""
+
+    lease_id: str
+    full: dict[str, list[int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRead(Event):
+    """How many slots are in use, by cap; a cap that is missing uses none."""
+
+    used: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerFired(Event):
+    """A timer that this call started has come due and was not cancelled."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandFailed(Event):
+    """The switch refused a command, or never answered it."""
+
+    command_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAdopted(Event):
+    """A new engine process found this call alive on the switch after reading the journal.
+
+    ``app`` is the application now running on the caller's leg ("park" when idle), ``bridged_leg_id`` the leg it talks
+    to, "" if none, ``answered_at`` as the switch has it.
+    """
+
+    app: str
+    answered_at: int = 0
+    bridged_leg_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallVanished(Event):
+    """The switch no longer has this call and its end was not seen; ``at`` is the last proof of life."""
+
+    reason: str
+
+
+EVENTS: dict[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        CallParked, AppCompleted, LegBridged, LegEnded, CallHungUp, CallEnded, SlotReserved, SlotRefused, UsageRead,
+        TimerFired, CommandFailed, CallAdopted, CallVanished,
+    )
+}  # fmt: skip
+
+
+def to_plain(value: Any) -> dict[str, Any]:
+    """An event or command as plain JSON: its kind and every field that differs from its default."""
+    plain: dict[str, Any] = {"k": type(value).__name__}
+    for f in dataclasses.fields(value):
+        held = getattr(value, f.name)
+        if f.name != "call_id" and held != f.default and not (held == {} and f.default is dataclasses.MISSING):
+            plain[f.name] = held
+    return plain
+
+
+def event_from_plain(call_id: str, plain: dict[str, Any]) -> Event:
+    """The inverse of ``to_plain`` for events. Raises KeyError for a kind that this version does not know."""
+    fields = {name: value for name, value in plain.items() if name != "k"}
+    return EVENTS[plain["k"]](call_id=call_id, **fields)

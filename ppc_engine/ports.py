@@ -1,0 +1,87 @@
+"""What the engine asks of the world. Adapters implement these; one contract suite a port runs on every adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ppc_engine.calls.commands import Command
+from ppc_engine.calls.record import CDR
+
+
+@dataclass(frozen=True, slots=True)
+class LiveChannel:
+    """A caller's leg as the switch itself describes it (uuid_dump), for adoption after a restart."""
+
+    call_id: str
+    app: str
+    answered_at: int
+    bridged_leg_id: str
+    variables: Mapping[str, str]
+
+
+class Clock(Protocol):
+    """Time as one source, so that a demo may run faster than the wall and a test may hold it still."""
+
+    def now_us(self) -> int:
+        """UTC now in microseconds."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let other greenlets run for this long in this clock's own time."""
+
+
+class Switch(Protocol):
+    """A telephone switch. Events of it arrive at the handler given at start, in the order of its connection."""
+
+    def perform(self, command: Command) -> str:
+        """Send one command about a call; returns the switch's reply ("+OK ...").
+
+        Raises SwitchError when the switch refuses it, when no answer comes before the deadline, or when it is away.
+        """
+
+    def extend_claim(self, call_id: str, previous_timer_id: str) -> str:
+        """Renew the dead-man's switch of an unbridged call; returns the id of the new timer."""
+
+    def drop_claim(self, call_id: str, timer_id: str) -> None:
+        """Delete one dead-man's timer by its id (after a bridge that a renewal may have crossed)."""
+
+    def live_channels(self) -> list[LiveChannel]:
+        """Every caller's leg that is alive now, by the session table and not by a listing alone."""
+
+
+class CallJournal(Protocol):
+    """The local append-only file that calls are rebuilt from."""
+
+    def append(self, call_id: str, fact: Mapping[str, Any]) -> int:
+        """Queue one fact; returns its sequence. Does not wait for the disk."""
+
+    def wait_durable(self, sequence: int, timeout_s: float) -> bool:
+        """Wait until this sequence is on the disk; False when it is not by then."""
+
+    def close_call(self, call_id: str) -> None:
+        """This call's CDR is committed: its facts are needed no more."""
+
+    def open_calls(self) -> Iterable[tuple[str, list[dict[str, Any]]]]:
+        """At start: every call whose CDR is not known to be committed, with its facts in order."""
+
+
+class CapacityStore(Protocol):
+    """Slots of concurrency caps, held by leases (semantics.md, "Caps")."""
+
+    def reserve(self, lease_id: str, caps: Mapping[str, int]) -> dict[str, list[int]]:
+        """Take a slot of every cap or none. {} when taken (also when this lease holds them already), else what was
+        full, as cap -> [used, limit]."""
+
+    def release(self, lease_id: str) -> bool:
+        """Give a lease's slots back; False when there was no such lease."""
+
+    def used(self, caps: Iterable[str]) -> dict[str, int]:
+        """Slots in use now, caps that use none left out."""
+
+
+class CDRStore(Protocol):
+    """Where finished calls go. Writing a call twice leaves one record."""
+
+    def write(self, finished: Iterable[tuple[CDR, bytes]]) -> None:
+        """Commit CDRs with their compressed facts in one transaction. Raises OutsideError when it cannot now."""
