@@ -85,3 +85,56 @@ class CDRStore(Protocol):
 
     def write(self, finished: Iterable[tuple[CDR, bytes]]) -> None:
         """Commit CDRs with their compressed facts in one transaction. Raises OutsideError when it cannot now."""
+
+
+class Telemetry(Protocol):
+    """What the running engine counts. Every method is cheap, never blocks and never raises.
+
+    Words outside the closed sets of ``telemetry/metrics.py`` are counted under "other": a label never grows with traffic.
+    """
+
+    def call_started(self) -> None:
+        """A call was claimed: one more is live."""
+
+    def call_adopted(self) -> None:
+        """A call that an earlier process held was taken over after a restart: one more is live."""
+
+    def call_ended(self, outcome: str, silent_ms: int, end_estimated: bool = False) -> None:
+        """A call's record was folded: one less is live. ``outcome`` is one of CALL_OUTCOMES."""
+
+    def attempt_ended(self, outcome: str) -> None:
+        """A try at a target is over. ``outcome`` is one of ATTEMPT_OUTCOMES."""
+
+    def slot_refused(self, cap_kind: str) -> None:
+        """A reservation found this kind of cap full (target, buyer, campaign, publisher, caller)."""
+
+    def decided(self, seconds: float) -> None:
+        """From reading a call's park event to sending its first command."""
+
+    def event_read(self, kind: str) -> None:
+        """The switch sent an event, by its event name (CHANNEL_PARK)."""
+
+    def event_dropped(self, reason: str, count: int = 1) -> None:
+        """Events not acted on: foreign, malformed, repeated, unknown_call, late (after the call's end) or lost."""
+
+    def command_performed(self, kind: str, result: str) -> None:
+        """A command (its class name) was sent: ok, refused, timeout or away."""
+
+    def claim_renewed(self, result: str) -> None:
+        """A dead-man's timer was renewed: ok or failed."""
+
+    def switch_connected(self, switch: str, up: bool) -> None:
+        """The connection to a switch came up or went down; coming up again after a loss counts as a reconnect."""
+
+    def cdrs_written(self, count: int, seconds: float) -> None:
+        """A batch of CDRs was committed, in this time."""
+
+    def cdr_write_failed(self) -> None:
+        """A batch of CDRs could not be committed and stays in the journal."""
+
+    def bug(self, where: str) -> None:
+        """Something happened that cannot: an exception in a call's greenlet, a lease released twice, an unlawful event."""
+
+
+class NoTelemetry(Telemetry):
+    """Counts nothing: for tests and for commands that run no calls."""
