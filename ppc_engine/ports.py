@@ -90,7 +90,7 @@ class CDRStore(Protocol):
 class Telemetry(Protocol):
     """What the running engine counts. Every method is cheap, never blocks and never raises.
 
-    Words outside the closed sets of ``telemetry/metrics.py`` are counted under "other": a label never grows with traffic.
+    A word outside the closed sets of ``telemetry/metrics.py`` is counted as "other": labels never grow with traffic.
     """
 
     def call_started(self) -> None:
@@ -133,7 +133,7 @@ class Telemetry(Protocol):
         """A batch of CDRs could not be committed and stays in the journal."""
 
     def bug(self, where: str) -> None:
-        """Something happened that cannot: an exception in a call's greenlet, a lease released twice, an unlawful event."""
+        """Something happened that cannot: an exception in a call's greenlet, a lease released twice."""
 
 
 class NoTelemetry(Telemetry):
