@@ -80,6 +80,14 @@ class Hangup(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HangupLeg(Command):
+    """Hang a target's leg up (a deadline passed); the attempt's LegEnded and AppCompleted follow."""
+
+    leg_id: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReserveSlot(Command):
     """Take one slot of every cap, or none: answered by SlotReserved or SlotRefused. ``caps`` maps cap to limit."""
 
@@ -121,7 +129,7 @@ class Finish(Command):
     """Nothing more will happen to this call: fold its facts into the CDR and let its greenlet end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Why something was decided, for the journal, the CDR and ``explain``. ``data`` is plain JSON."""
 

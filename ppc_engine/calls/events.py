@@ -135,15 +135,16 @@ class CommandFailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallAdopted(Event):
-    """A new engine process found this call alive on the switch after reading the journal.
+    """After a restart or a lost connection the call was found alive on the switch; events may have been missed.
 
     ``app`` is the application now running on the caller's leg ("park" when idle), ``bridged_leg_id`` the leg it talks
-    to, "" if none, ``answered_at`` as the switch has it.
+    to, "" if none, ``answered_at`` as the switch has it, ``restarted`` whether another process drove it before.
     """
 
     app: str
     answered_at: int = 0
     bridged_leg_id: str = ""
+    restarted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

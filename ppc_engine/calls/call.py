@@ -1,0 +1,272 @@
+"""One call's state machine: an event goes in, a turn (decisions and commands) comes out. It does nothing itself.
+
+Rules: no clock, no draw, no I/O; time is the event's own; what phase listens to what stands in ``states.TABLE``. The
+same events with the same context give the same turns: replay, explanation and recovery after a crash rest on that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ppc_engine.calls import ids
+from ppc_engine.calls.commands import BreakApp, CancelTimer, Hangup, Turn
+from ppc_engine.calls.events import (
+    AppCompleted, CallAdopted, CallEnded, CallHungUp, CallParked, CallVanished, CommandFailed, Event, LegEnded,
+    SlotRefused, SlotReserved, TimerFired, event_from_plain, to_plain,
+)  # fmt: skip
+from ppc_engine.calls.hunt import Hunting
+from ppc_engine.calls.state import CallContext, CallState
+from ppc_engine.calls.states import TABLE, Phase, Step
+from ppc_engine.calls.turning import BREAK_MS_MAX, LEAVE_MS_MAX, LEG_END_MS_MAX
+from ppc_engine.flows import interpreter
+from ppc_engine.flows.interpreter import FlowRun
+from ppc_engine.flows.waits import End, Resume, RouteWait, Wait
+from ppc_engine.routing.attribution import attribute
+from ppc_engine.routing.caps import call_caps
+from ppc_engine.values.phone import area_code, caller_kind, normalise
+
+FALLBACK_EXTENSION = "ppc_fallback"  # Where the dead-man's switch sends a call that no engine holds.
+
+
+class Call(Hunting):
+    """One inbound call, from park to its last event."""
+
+    @classmethod
+    def new(cls, context: CallContext, call_id: str) -> Call:
+        """A call of which nothing has happened yet."""
+        return cls(context, CallState(call_id=call_id))
+
+    @classmethod
+    def replay(cls, context: CallContext, call_id: str, facts: Iterable[Mapping[str, Any]]) -> Call:
+        """The call as it stood after these journalled facts; what they led to is not done again."""
+        call = cls.new(context, call_id)
+        for fact in facts:
+            call.handle(event_from_plain(call_id, fact["e"]))
+        return call
+
+    @property
+    def needs_claim(self) -> bool:
+        """Whether the dead-man's timer must be renewed: we hold the caller and nobody talks to them."""
+        if self.state.phase in (Phase.NEW, Phase.ENDED, Phase.LEAVING):
+            return False
+        return self.state.hunt is None or self.state.hunt.step is not Step.TALK
+
+    def handle(self, event: Event) -> Turn:
+        """Take one event; the turn says what was decided and what is to be done, in order."""
+        self._at = event.at
+        self._decisions, self._commands = [], []
+        handler = TABLE[self.state.phase].get(type(event))
+        if handler is None:
+            self._tell("ignored", {"phase": str(self.state.phase)})
+        else:
+            getattr(self, handler)(event)
+        self.state.last_at = max(self.state.last_at, event.at)
+        return Turn(to_plain(event), self._decisions, self._commands)
+
+    # The offer: attribution, then the slots that the call itself needs.
+
+    def _on_offered(self, event: CallParked) -> None:
+        state, context = self.state, self.context
+        number = attribute(event.dialed_number, context.numbers)
+        kind = caller_kind(event.caller_number)
+        caller = normalise(event.caller_number)
+        state.dialed_number, state.timer_id = event.dialed_number, event.timer_id
+        state.answered_at = event.answered_at
+        state.caller_key = caller if kind == "valid" else ""
+        state.area_code = "" if kind == "toll_free" else area_code(caller)
+        self._tell(
+            "opened",
+            {
+                "code": context.code_version,
+                "revision": context.revision,
+                "data": dict(context.data_hashes),
+                "token": ids.call_token(context.key, state.call_id),
+                "number": number.model_dump(mode="json") if number else None,
+                "caller_kind": kind,
+                "caller_key": state.caller_key,
+                "area_code": state.area_code,
+                "state": context.places.area_code_state(state.area_code),
+            },
+        )
+        if number is None:
+            self._leave("UNALLOCATED_NUMBER", "unknown_number")
+            return
+        campaign = context.catalog.campaigns.get(number.campaign)
+        if campaign is None or campaign.flow not in context.flows:
+            self._tell("misconfigured", {"campaign": number.campaign, "flow": campaign.flow if campaign else ""})
+            self._leave("NORMAL_TEMPORARY_FAILURE", "failed")
+            return
+        state.campaign, state.publisher = number.campaign, number.publisher
+        caps = call_caps(campaign, context.catalog.publishers.get(number.publisher), state.caller_key)
+        if caps:
+            state.phase = Phase.CLAIMING
+            self._reserve(state.call_id, caps)
+        else:
+            self._start_flow()
+
+    def _on_unseen_end(self, event: CallHungUp | CallEnded) -> None:
+        """The end of a call whose offer this engine never saw: nothing is known that a CDR could be made of."""
+        self._tell("ignored", {"phase": str(self.state.phase), "cause": event.cause})
+
+    def _on_claimed(self, event: SlotReserved) -> None:
+        if event.lease_id == self.state.call_id:
+            self._start_flow()
+
+    def _on_claim_refused(self, event: SlotRefused) -> None:
+        self.state.leases.pop(event.lease_id, None)
+        self._tell("call_refused", {"full": event.full})
+        self._leave("USER_BUSY", "all_capped")
+
+    def _on_late_slot(self, event: SlotReserved) -> None:
+        """The caller left while the slot was being taken: it goes straight back."""
+        self._release(event.lease_id)
+
+    # The flow: one application at a time, each with a deadline.
+
+    def _start_flow(self) -> None:
+        flow = self.context.flows[self._campaign().flow]
+        self.state.phase = Phase.FLOW
+        self.state.run = FlowRun(flow=flow.id)
+        self._follow(interpreter.start(flow, self.state.run, self._view(), self._tell))
+
+    def _resume_flow(self, answer: Resume) -> None:
+        run = self.state.run
+        assert run is not None
+        self.state.phase, self.state.pending = Phase.FLOW, ""
+        flow = self.context.flows[run.flow]
+        self._follow(interpreter.resume(flow, run, self._view(), answer, self._tell))
+
+    def _follow(self, next_step: Wait | End) -> None:
+        run = self.state.run
+        assert run is not None
+        if isinstance(next_step, End):
+            self._leave(next_step.cause, run.failure or "failed")
+        elif isinstance(next_step, RouteWait):
+            run.failure = ""
+            self._start_hunt(next_step.targets)
+        else:
+            self._ask(next_step)
+
+    def _on_app_completed(self, event: AppCompleted) -> None:
+        if event.command_id != self.state.pending:
+            self._tell("ignored", {"phase": str(self.state.phase), "command_id": event.command_id})
+            return
+        self._take_answer(event.answered_at)
+        number = event.command_id.rpartition(".")[2]
+        self._give(CancelTimer(call_id=self.state.call_id, name=f"wait:{number}"))
+        if self.state.timed_out:
+            self._give(CancelTimer(call_id=self.state.call_id, name=f"break:{number}"))
+        self._resume_flow(Resume(digits=event.digits, timed_out=self.state.timed_out))
+
+    def _on_flow_timer(self, event: TimerFired) -> None:
+        name, _, number = event.name.partition(":")
+        if not self.state.pending or number != self.state.pending.rpartition(".")[2]:
+            return
+        self._tell("deadline", {"timer": event.name})
+        if name == "wait":
+            self.state.timed_out = True
+            self._give(BreakApp(call_id=self.state.call_id))
+            self._start_timer(f"break:{number}", BREAK_MS_MAX)
+        elif name == "break":
+            self._leave("NORMAL_TEMPORARY_FAILURE", "failed")
+
+    def _on_app_failed(self, event: CommandFailed) -> None:
+        if event.command_id == self.state.pending:
+            self._tell("command_failed", {"command_id": event.command_id, "reason": event.reason})
+            self._leave("NORMAL_TEMPORARY_FAILURE", "failed")
+
+    def _hunt_over(self, route_exit: str) -> None:
+        self._tell("route", {"exit": route_exit})
+        self.state.hunt = None
+        self._resume_flow(Resume(route_exit=route_exit))
+
+    # The end.
+
+    def _on_hung_up(self, event: CallHungUp) -> None:
+        if self.state.phase is not Phase.LEAVING:
+            self.state.hung_up_in = str(self.state.phase)
+            self.state.phase = Phase.LEAVING
+            self._start_timer("leave", LEAVE_MS_MAX)
+
+    def _on_ended(self, event: CallEnded) -> None:
+        self._on_hung_up(CallHungUp(call_id=event.call_id, at=event.at, cause=event.cause))
+        self.state.end_seen = True
+        self._take_answer(event.answered_at)
+        if event.destination == FALLBACK_EXTENSION:
+            self.state.failure = "engine_fallback"
+        self._give(CancelTimer(call_id=self.state.call_id, name="leave"))
+        if self._legs_missing():
+            self._start_timer("legs", LEG_END_MS_MAX)
+        else:
+            self._finish(estimated=False)
+
+    def _legs_missing(self) -> bool:
+        return any(a.dialed and not a.leg_ended and not (a.over and not a.connected) for a in self.state.attempts)
+
+    def _on_leg_ended(self, event: LegEnded) -> None:
+        if self.state.phase is Phase.HUNTING:
+            super()._on_leg_ended(event)
+            return
+        if self._take_leg_end(event) is not None and self.state.end_seen and not self._legs_missing():
+            self._give(CancelTimer(call_id=self.state.call_id, name="legs"))
+            self._finish(estimated=False)
+
+    def _on_leave_timer(self, event: TimerFired) -> None:
+        if event.name == "legs" and self.state.end_seen:
+            connected_unseen = any(a.connected and not a.leg_ended for a in self.state.attempts)
+            self._finish(estimated=connected_unseen)
+        elif event.name == "leave" and not self.state.end_seen:
+            # The switch decides whether the call is gone: the reconciler asks it and sends CallVanished if so.
+            self._tell("deadline", {"timer": "leave"})
+            self._give(Hangup(call_id=self.state.call_id, cause="NORMAL_CLEARING"))
+            self._start_timer("leave", LEAVE_MS_MAX)
+
+    def _on_vanished(self, event: CallVanished) -> None:
+        self._tell("vanished", {"reason": event.reason})
+        self._finish(estimated=True)
+
+    # After a restart of the engine, or of its connection: nothing that was missed is guessed.
+
+    def _on_adopted(self, event: CallAdopted) -> None:
+        self._take_answer(event.answered_at)
+        if self.state.phase is Phase.CLAIMING:
+            self._reserve(self.state.call_id, self.state.leases[self.state.call_id])
+        elif self.state.phase is Phase.FLOW:
+            self._ask_again(event)
+        elif self.state.phase is Phase.HUNTING:
+            self._hunt_again(event)
+        else:
+            self._give(Hangup(call_id=self.state.call_id, cause="NORMAL_CLEARING"))
+            self._start_timer("leave", LEAVE_MS_MAX)
+
+    def _ask_again(self, event: CallAdopted) -> None:
+        """Enter the node that waited once more, unless its application still runs and we never went away."""
+        idle = event.app in ("park", "")
+        if not idle and not event.restarted:
+            return
+        if not idle:
+            self._give(BreakApp(call_id=self.state.call_id))
+        run = self.state.run
+        assert run is not None
+        run.state = {}
+        self._follow(interpreter.enter(self.context.flows[run.flow], run, self._view(), self._tell))
+
+    def _hunt_again(self, event: CallAdopted) -> None:
+        hunt = self._hunt()
+        attempt = self._current() if self.state.attempts else None
+        if hunt.step is Step.USAGE or attempt is None:
+            self._read_usage()
+        elif hunt.step is Step.RESERVE:
+            self._reserve(attempt.attempt_id, self.state.leases[attempt.attempt_id])
+        elif event.bridged_leg_id == attempt.leg_id:
+            self._talking()
+        elif event.app == "bridge":
+            # The running bridge is waited for; a second one would ring a second buyer (reference "Seen" 1).
+            _, target = self.context.catalog.targets[attempt.target]
+            self._start_timer(f"dial:{attempt.number}", target.ring_ms_max)
+        elif attempt.connected:
+            attempt.over = True
+            self._recover_or_end(attempt)
+        else:
+            self._attempt_over(attempt)

@@ -1,0 +1,102 @@
+"""The state of one call as plain data: it can be saved as JSON and read back between any two events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import TypeAdapter
+
+from ppc_engine.calls.states import Phase, Step
+from ppc_engine.catalog.model import Catalog, TrackingNumber
+from ppc_engine.flows.interpreter import FlowRun
+from ppc_engine.flows.model import Flow
+from ppc_engine.values.places import Places
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallContext:
+    """What a call is judged by, fixed for its life: one revision of catalog and flows, and the keys of this engine.
+
+    ``data_hashes`` name the versions of time zone and ZIP data, for replay.
+    """
+
+    catalog: Catalog
+    flows: Mapping[str, Flow]
+    numbers: Mapping[str, TrackingNumber]
+    places: Places
+    revision: str
+    code_version: str
+    key: bytes
+    data_hashes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class AttemptState:
+    """One try at one target, while the call lives. ``leg_*`` are from the leg's LegEnded."""
+
+    number: int
+    attempt_id: str
+    target: str
+    leg_id: str = ""
+    command_id: str = ""
+    returns: bool = False
+    dialed: bool = False
+    connected: bool = False
+    bridge_done: bool = False
+    over: bool = False
+    returned: bool = False
+    leg_ended: bool = False
+    leg_cause: str = ""
+    leg_sip_status: int = 0
+    leg_disposition: str = ""
+    leg_connected_ms: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class HuntState:
+    """Hunting in progress for one route node."""
+
+    targets: list[str]
+    step: Step = Step.USAGE
+    recovering: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class CallState:
+    """Everything a call remembers."""
+
+    call_id: str
+    phase: Phase = Phase.NEW
+    dialed_number: str = ""
+    campaign: str = ""
+    publisher: str = ""
+    caller_key: str = ""
+    area_code: str = ""
+    answered_at: int = 0
+    last_at: int = 0
+    timer_id: str = ""
+    commands_given: int = 0
+    pending: str = ""
+    timed_out: bool = False
+    run: FlowRun | None = None
+    hunt: HuntState | None = None
+    attempts: list[AttemptState] = field(default_factory=list)
+    leases: dict[str, dict[str, int]] = field(default_factory=dict)
+    reroutes: int = 0
+    failure: str = ""
+    hung_up_in: str = ""
+    end_seen: bool = False
+
+
+_ADAPTER = TypeAdapter(CallState)
+
+
+def dump_state(state: CallState) -> bytes:
+    """The state as JSON."""
+    return _ADAPTER.dump_json(state)
+
+
+def load_state(data: bytes) -> CallState:
+    """The inverse of ``dump_state``."""
+    return _ADAPTER.validate_json(data)

@@ -1,0 +1,109 @@
+"""What every part of the call machine shares: state, context, and collecting what one event leads to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ppc_engine.calls import ids
+from ppc_engine.calls.commands import (
+    Answer, CollectDigits, Command, Decision, Finish, Hangup, Play, ReleaseSlot, ReserveSlot, StartTimer,
+)  # fmt: skip
+from ppc_engine.calls.state import CallContext, CallState
+from ppc_engine.calls.states import Phase
+from ppc_engine.catalog.model import Campaign
+from ppc_engine.flows.model import View
+from ppc_engine.flows.waits import AnswerWait, DigitsWait, PlayWait, Wait
+
+LEAVE_MS_MAX = 10_000  # From the first sign of a hang-up to the caller leg's last event.
+LEG_END_MS_MAX = 2_000  # What a target's leg may take to report after the caller's leg has.
+BREAK_MS_MAX = 3_000  # What an application may take to stop once interrupted.
+
+
+class Turning:
+    """Base of the call machine: one event goes in, decisions and commands are collected, then handed out."""
+
+    def __init__(self, context: CallContext, state: CallState) -> None:
+        self.context = context
+        self.state = state
+        self._at = 0
+        self._decisions: list[Decision] = []
+        self._commands: list[Command] = []
+
+    def _tell(self, kind: str, data: dict[str, Any]) -> None:
+        self._decisions.append(Decision(kind, data))
+
+    def _give(self, command: Command) -> None:
+        self._commands.append(command)
+
+    def _next_command_id(self) -> str:
+        self.state.commands_given += 1
+        return ids.command_id(self.state.call_id, self.state.commands_given)
+
+    def _start_timer(self, name: str, after_ms: int) -> None:
+        self._give(StartTimer(call_id=self.state.call_id, name=name, after_ms=after_ms))
+
+    def _campaign(self) -> Campaign:
+        return self.context.catalog.campaigns[self.state.campaign]
+
+    def _view(self) -> View:
+        run = self.state.run
+        return View(
+            at=self._at,
+            answered=self.state.answered_at > 0,
+            dialed_number=self.state.dialed_number,
+            publisher=self.state.publisher,
+            area_code=self.state.area_code,
+            tags=dict(run.tags) if run else {},
+            places=self.context.places,
+        )
+
+    def _reserve(self, lease_id: str, caps: dict[str, int]) -> None:
+        self.state.leases[lease_id] = caps
+        self._give(ReserveSlot(call_id=self.state.call_id, lease_id=lease_id, caps=caps))
+
+    def _release(self, lease_id: str) -> None:
+        if self.state.leases.pop(lease_id, None) is not None:
+            self._give(ReleaseSlot(call_id=self.state.call_id, lease_id=lease_id))
+
+    def _ask(self, wait: Wait) -> None:
+        """Start the application that a flow waits for, with a deadline on it."""
+        command_id = self._next_command_id()
+        call_id = self.state.call_id
+        command: Command
+        if isinstance(wait, AnswerWait):
+            command = Answer(call_id=call_id, command_id=command_id)
+        elif isinstance(wait, PlayWait):
+            command = Play(call_id=call_id, command_id=command_id, prompt=wait.prompt)
+        else:
+            assert isinstance(wait, DigitsWait), wait
+            command = CollectDigits(
+                call_id=call_id, command_id=command_id, prompt=wait.prompt, digits_min=wait.digits_min,
+                digits_max=wait.digits_max, first_digit_ms_max=wait.first_digit_ms_max,
+                next_digit_ms_max=wait.next_digit_ms_max,
+            )  # fmt: skip
+        self.state.pending, self.state.timed_out = command_id, False
+        self._give(command)
+        self._start_timer(f"wait:{self.state.commands_given}", wait.ms_max)
+
+    def _leave(self, cause: str, failure: str = "") -> None:
+        """Hang the caller up. ``failure`` is the call's outcome when it was never connected."""
+        if failure:
+            self.state.failure = failure
+        self.state.phase = Phase.LEAVING
+        self._give(Hangup(call_id=self.state.call_id, cause=cause))
+        self._start_timer("leave", LEAVE_MS_MAX)
+
+    def _finish(self, *, estimated: bool) -> None:
+        """Give everything back and say how the call ended."""
+        for lease_id in list(self.state.leases):
+            self._release(lease_id)
+        self.state.phase = Phase.ENDED
+        self._tell("outcome", {"outcome": self._outcome(), **({"estimated": True} if estimated else {})})
+        self._give(Finish(call_id=self.state.call_id))
+
+    def _outcome(self) -> str:
+        state = self.state
+        if any(attempt.connected for attempt in state.attempts):
+            return "connected"
+        failure = state.failure or (state.run.failure if state.run else "")
+        return failure or ("abandoned_ringing" if state.hung_up_in == Phase.HUNTING else "abandoned_in_ivr")
