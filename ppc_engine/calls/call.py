@@ -12,9 +12,21 @@ from typing import Any
 from ppc_engine.calls import ids
 from ppc_engine.calls.commands import BreakApp, CancelTimer, Hangup, Turn
 from ppc_engine.calls.events import (
-    AppCompleted, CallAdopted, CallEnded, CallHungUp, CallParked, CallVanished, CommandFailed, Event, LegEnded,
-    SlotRefused, SlotReserved, TimerFired, event_from_plain, to_plain,
-)  # fmt: skip
+    AppCompleted,
+    CallAdopted,
+    CallEnded,
+    CallHungUp,
+    CallParked,
+    CallVanished,
+    CommandFailed,
+    Event,
+    LegEnded,
+    SlotRefused,
+    SlotReserved,
+    TimerFired,
+    event_from_plain,
+    to_plain,
+)
 from ppc_engine.calls.hunt import Hunting
 from ppc_engine.calls.state import CallContext, CallState
 from ppc_engine.calls.states import TABLE, Phase, Step

@@ -10,8 +10,16 @@ from ppc_engine.calls import ids
 from ppc_engine.calls.causes import attempt_outcome
 from ppc_engine.calls.commands import CancelTimer, Dial, HangupLeg, ReadUsage
 from ppc_engine.calls.events import (
-    AppCompleted, CallParked, CommandFailed, LegBridged, LegEnded, SlotRefused, SlotReserved, TimerFired, UsageRead,
-)  # fmt: skip
+    AppCompleted,
+    CallParked,
+    CommandFailed,
+    LegBridged,
+    LegEnded,
+    SlotRefused,
+    SlotReserved,
+    TimerFired,
+    UsageRead,
+)
 from ppc_engine.calls.state import AttemptState, HuntState
 from ppc_engine.calls.states import Phase, Step
 from ppc_engine.calls.turning import LEG_END_MS_MAX, Turning
@@ -137,12 +145,19 @@ class Hunting(Turning):
         self._tell("dialed", {**told, "ring_ms_max": target.ring_ms_max, "returns": attempt.returns})
         self._give(
             Dial(
-                call_id=state.call_id, command_id=attempt.command_id, attempt_id=attempt.attempt_id,
-                leg_id=attempt.leg_id, destination=target.destination, gateway=target.gateway or "",
-                ring_ms_max=target.ring_ms_max, progress_ms_max=target.progress_ms_max,
-                connected_ms_max=target.connected_ms_max, early_media=target.early_media, returns=attempt.returns,
+                call_id=state.call_id,
+                command_id=attempt.command_id,
+                attempt_id=attempt.attempt_id,
+                leg_id=attempt.leg_id,
+                destination=target.destination,
+                gateway=target.gateway or "",
+                ring_ms_max=target.ring_ms_max,
+                progress_ms_max=target.progress_ms_max,
+                connected_ms_max=target.connected_ms_max,
+                early_media=target.early_media,
+                returns=attempt.returns,
             )
-        )  # fmt: skip
+        )
         self._start_timer(f"dial:{attempt.number}", target.ring_ms_max + DIAL_SLACK_MS)
 
     def _on_bridged(self, event: LegBridged) -> None:

@@ -1,4 +1,4 @@
-"""Identifiers that are derived, so that a retry or a restart names the same thing again (architecture.md, decisions)."""
+"""Identifiers that are derived, so that a retry or a restart names the same thing again (architecture.md)."""
 
 from __future__ import annotations
 

@@ -12,9 +12,21 @@ from __future__ import annotations
 from enum import StrEnum
 
 from ppc_engine.calls.events import (
-    AppCompleted, CallAdopted, CallEnded, CallHungUp, CallParked, CallVanished, CommandFailed, Event, LegBridged,
-    LegEnded, SlotRefused, SlotReserved, TimerFired, UsageRead,
-)  # fmt: skip
+    AppCompleted,
+    CallAdopted,
+    CallEnded,
+    CallHungUp,
+    CallParked,
+    CallVanished,
+    CommandFailed,
+    Event,
+    LegBridged,
+    LegEnded,
+    SlotRefused,
+    SlotReserved,
+    TimerFired,
+    UsageRead,
+)
 
 
 class Phase(StrEnum):

@@ -6,8 +6,17 @@ from typing import Any
 
 from ppc_engine.calls import ids
 from ppc_engine.calls.commands import (
-    Answer, CollectDigits, Command, Decision, Finish, Hangup, Play, ReleaseSlot, ReserveSlot, StartTimer,
-)  # fmt: skip
+    Answer,
+    CollectDigits,
+    Command,
+    Decision,
+    Finish,
+    Hangup,
+    Play,
+    ReleaseSlot,
+    ReserveSlot,
+    StartTimer,
+)
 from ppc_engine.calls.state import CallContext, CallState
 from ppc_engine.calls.states import Phase
 from ppc_engine.catalog.model import Campaign
@@ -77,10 +86,14 @@ class Turning:
         else:
             assert isinstance(wait, DigitsWait), wait
             command = CollectDigits(
-                call_id=call_id, command_id=command_id, prompt=wait.prompt, digits_min=wait.digits_min,
-                digits_max=wait.digits_max, first_digit_ms_max=wait.first_digit_ms_max,
+                call_id=call_id,
+                command_id=command_id,
+                prompt=wait.prompt,
+                digits_min=wait.digits_min,
+                digits_max=wait.digits_max,
+                first_digit_ms_max=wait.first_digit_ms_max,
                 next_digit_ms_max=wait.next_digit_ms_max,
-            )  # fmt: skip
+            )
         self.state.pending, self.state.timed_out = command_id, False
         self._give(command)
         self._start_timer(f"wait:{self.state.commands_given}", wait.ms_max)

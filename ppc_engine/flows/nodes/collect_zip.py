@@ -55,8 +55,9 @@ class CollectZipNode(Node):
         verdict = judge_zip(answer.digits, view)
         facts = {"try": state["try"], "digits": answer.digits, "verdict": verdict}
         if verdict == "ok":
-            tags = {"zip_code": answer.digits, "zip_source": "ivr", "state": view.places.zip_state(answer.digits)}
-            return Leave(exit="ok", tags=tags, facts=facts)
+            place = view.places.zip_state(answer.digits)
+            tags = {"zip_code": answer.digits, "zip_source": "ivr", "state": place}
+            return Leave(exit="ok", tags=tags, facts={**facts, "state": place})
         spent_ms = (view.at - state["began_at"]) // 1000
         if state["try"] >= self.tries or spent_ms >= self.total_ms_max:
             if spent_ms >= self.total_ms_max:

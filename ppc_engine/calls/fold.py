@@ -1,0 +1,165 @@
+"""Fold the facts of one call into its CDR: the only place where a record of a call is made.
+
+It reads facts as the journal holds them and trusts nothing else, so a CDR can be rebuilt from the journal after a
+crash and again from the stored facts years later. Clocks: an attempt's from its own leg's last event, the call's from
+the caller leg's (semantics.md, "Clocks of a call").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ppc_engine.calls import ids
+from ppc_engine.calls.causes import attempt_outcome, hung_up_by
+from ppc_engine.calls.record import CDR, AttemptRecord
+from ppc_engine.calls.silence import silent_ms
+
+Facts = list[dict[str, Any]]
+
+
+def length_ms(start: int, end: int) -> int:
+    """floor((end - start) / 1000), 0 when either did not happen (semantics.md)."""
+    return max(0, (end - start) // 1000) if start and end else 0
+
+
+def build_cdr(call_id: str, facts: Iterable[Mapping[str, Any]]) -> CDR:
+    """The CDR of a call whose facts begin with its offer. Raises ValueError when they do not."""
+    told = [dict(fact) for fact in facts]
+    parked = next((f["e"] for f in told if f["e"]["k"] == "CallParked"), None)
+    opened = _decision(told, "opened")
+    if parked is None or opened is None:
+        raise ValueError(f"the facts of call {call_id} hold no offer")
+    ended = next((f["e"] for f in told if f["e"]["k"] == "CallEnded"), {})
+    outcome = _decision(told, "outcome") or {"outcome": "failed"}
+    attempts = _attempts(call_id, told, ended)
+    connected = [attempt for attempt in attempts if attempt.connected_at]
+    ended_at = ended.get("ended_at") or max(f["e"]["at"] for f in told)
+    answered_at = ended.get("answered_at") or _first(told, "answered_at")
+    first_dial = min((a.dialed_at for a in attempts if a.dialed_at), default=ended_at)
+    number = opened["number"] or {}
+    zip_code, zip_source, state = _place(told, opened)
+    return CDR(
+        call_id=call_id,
+        call_token=opened["token"],
+        core_uuid=parked["core_uuid"],
+        revision=opened["revision"],
+        code_version=opened["code"],
+        test=bool(number.get("test", False)),
+        dialed_number=parked["dialed_number"],
+        caller_number=parked["caller_number"],
+        caller_kind=opened["caller_kind"],
+        caller_key=opened["caller_key"],
+        campaign=number.get("campaign", ""),
+        publisher=number.get("publisher", ""),
+        trunk=parked.get("trunk", ""),
+        sub_ids=dict(parked.get("sub_ids", {})),
+        zip_code=zip_code,
+        zip_source=zip_source,
+        state=state,
+        offered_at=parked["offered_at"],
+        claimed_at=parked["at"],
+        answered_at=answered_at,
+        connected_at=min((a.connected_at for a in connected), default=0),
+        disconnected_at=max((a.disconnected_at for a in connected), default=0),
+        ended_at=ended_at,
+        total_ms=length_ms(parked["offered_at"], ended_at),
+        ivr_ms=length_ms(parked["offered_at"], first_dial),
+        ring_ms=sum(attempt.ring_ms for attempt in attempts),
+        connected_ms=sum(attempt.connected_ms for attempt in attempts),
+        silent_ms=silent_ms(told, answered_at, ended_at),
+        outcome=outcome["outcome"],
+        hangup_cause=ended.get("cause", ""),
+        hung_up_by=_call_hung_up_by(told, ended, attempts),
+        end_estimated=bool(outcome.get("estimated")) or not ended,
+        attempts=tuple(attempts),
+    )
+
+
+def _decisions(facts: Facts, kind: str) -> list[tuple[int, dict[str, Any]]]:
+    return [(f["e"]["at"], data) for f in facts for told, data in f.get("d", ()) if told == kind]
+
+
+def _decision(facts: Facts, kind: str) -> dict[str, Any] | None:
+    found = _decisions(facts, kind)
+    return found[-1][1] if found else None
+
+
+def _first(facts: Facts, field: str) -> int:
+    return next((int(f["e"][field]) for f in facts if f["e"].get(field)), 0)
+
+
+def _place(facts: Facts, opened: dict[str, Any]) -> tuple[str, str, str]:
+    for _, node in reversed(_decisions(facts, "node")):
+        known = node.get("facts", {})
+        if known.get("verdict") == "ok":
+            return known["digits"], "ivr", known["state"]
+    return "", "area_code" if opened["state"] else "", opened["state"]
+
+
+def _attempts(call_id: str, facts: Facts, ended: dict[str, Any]) -> list[AttemptRecord]:
+    legs = {f["e"]["leg_id"]: f["e"] for f in reversed(facts) if f["e"]["k"] == "LegEnded"}
+    bridged = {f["e"]["leg_id"]: f["e"]["at"] for f in reversed(facts) if f["e"]["k"] == "LegBridged"}
+    last_at = ended.get("ended_at") or max(f["e"]["at"] for f in facts)
+    records = []
+    for dialed_at, dialed in _decisions(facts, "dialed"):
+        leg = legs.get(dialed["leg_id"])
+        seen_bridge = bridged.get(dialed["leg_id"], 0)
+        records.append(_attempt(call_id, dialed, dialed_at, leg, seen_bridge, last_at, ended))
+    return records
+
+
+def _attempt(
+    call_id: str,
+    dialed: dict[str, Any],
+    dialed_at: int,
+    leg: dict[str, Any] | None,
+    seen_bridge: int,
+    last_at: int,
+    ended: dict[str, Any],
+) -> AttemptRecord:
+    known = leg or {}
+    connected_at = known.get("bridged_at", 0) if leg else seen_bridge
+    ended_at = known.get("ended_at", last_at)
+    ringing_at = known.get("ringing_at", 0)
+    answered_at = known.get("answered_at", 0) if leg else seen_bridge
+    cause = known.get("cause", "") or ("" if connected_at else str(ended.get("cause", "")) if leg is None else "")
+    dialed_at = known.get("created_at", 0) or dialed_at
+    return AttemptRecord(
+        attempt_id=ids.attempt_id(call_id, dialed["number"]),
+        number=dialed["number"],
+        target=dialed["target"],
+        buyer=dialed["buyer"],
+        leg_id=dialed["leg_id"],
+        outcome=attempt_outcome(cause, known.get("sip_status", 0), connected=bool(connected_at)),
+        hangup_cause=cause,
+        sip_status=known.get("sip_status", 0),
+        hung_up_by=_attempt_hung_up_by(known, ended),
+        dialed_at=dialed_at,
+        ringing_at=ringing_at,
+        target_answered_at=answered_at,
+        connected_at=connected_at,
+        disconnected_at=ended_at if connected_at else 0,
+        ended_at=ended_at,
+        ring_ms=length_ms(dialed_at, answered_at or ended_at),
+        connected_ms=length_ms(connected_at, ended_at),
+        end_estimated=leg is None and bool(connected_at),
+    )
+
+
+def _attempt_hung_up_by(leg: dict[str, Any], ended: dict[str, Any]) -> str:
+    by = hung_up_by(leg.get("disposition", ""), own_side="target")
+    caller_went = str(ended.get("disposition", "")).startswith("recv_")
+    # The switch ended the target's leg: because the caller went, if the caller's leg ended no later than it did.
+    if by == "switch" and caller_went and ended.get("ended_at", 0) <= leg.get("ended_at", 0) + 1_000_000:
+        return "caller"
+    return by
+
+
+def _call_hung_up_by(facts: Facts, ended: dict[str, Any], attempts: list[AttemptRecord]) -> str:
+    by = hung_up_by(str(ended.get("disposition", "")), own_side="caller")
+    if by != "switch":
+        return by
+    if any(command["k"] == "Hangup" for f in facts for command in f.get("c", ())):
+        return "engine"
+    return "target" if attempts and attempts[-1].connected_at and attempts[-1].hung_up_by == "target" else "switch"
