@@ -63,8 +63,12 @@ def quoted(value: object) -> str:
         return "a block of keys"
     if isinstance(value, (list, tuple, set, frozenset)):
         return "a list"
-    text = "".join(letter if letter.isprintable() else "?" for letter in str(value))
+    text = _one_line(str(value))
     return f'"{text}"' if len(text) <= QUOTED_CHARS_MAX else f'"{text[:QUOTED_CHARS_MAX]}..."'
+
+
+def _one_line(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def validation_issues(
@@ -164,7 +168,7 @@ def _in_words(problem: dict[str, Any]) -> str:
     if kind in _WANTED:
         return f"{shown} is not {_WANTED[kind]}"
     if kind == "value_error":
-        return str(context.get("error", problem["msg"]))
+        return _one_line(str(context.get("error", problem["msg"])))
     if kind == "string_pattern_mismatch":
         pattern = str(context["pattern"])
         return f"{shown} is not {_PATTERNS.get(pattern, 'in the right form (must match ' + pattern + ')')}"
