@@ -7,18 +7,25 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ppc_engine.calls.commands import Command
+from ppc_engine.calls.events import CallParked
 from ppc_engine.calls.record import CDR
 
 
 @dataclass(frozen=True, slots=True)
 class LiveChannel:
-    """A caller's leg as the switch itself describes it (uuid_dump), for adoption after a restart."""
+    """A caller's leg as the switch itself describes it (uuid_dump), for adoption after a restart.
+
+    ``timer_ids`` are the scheduled tasks of its group: the dead-man's timers that an earlier engine armed. ``parked``
+    is the offer as CHANNEL_PARK would have told it, for a call that parked while no engine listened.
+    """
 
     call_id: str
     app: str
     answered_at: int
     bridged_leg_id: str
     variables: Mapping[str, str]
+    timer_ids: tuple[str, ...] = ()
+    parked: CallParked | None = None
 
 
 class Clock(Protocol):

@@ -30,7 +30,7 @@ def build_cdr(call_id: str, facts: Iterable[Mapping[str, Any]]) -> CDR:
     opened = _decision(told, "opened")
     if parked is None or opened is None:
         raise ValueError(f"the facts of call {call_id} hold no offer")
-    ended = next((f["e"] for f in told if f["e"]["k"] == "CallEnded"), {})
+    ended: dict[str, Any] = next((f["e"] for f in told if f["e"]["k"] == "CallEnded"), {})
     outcome = _decision(told, "outcome") or {"outcome": "failed"}
     attempts = _attempts(call_id, told, ended)
     connected = [attempt for attempt in attempts if attempt.connected_at]
