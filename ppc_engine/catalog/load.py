@@ -47,13 +47,16 @@ def load_catalog(
     issues += [issue for issue in found if (issue.file, issue.path) not in said]
     if any(issue.severity == "error" for issue in issues):
         return None, sorted(issues)
-    catalog = Catalog(
-        campaigns={campaign.id: campaign for _, campaign in campaigns},
-        publishers={publisher.id: publisher for _, publisher in publishers},
-        buyers={buyer.id: buyer for _, buyer in buyers},
-        targets={target.id: (buyer, target) for _, buyer in buyers for target in buyer.targets},
-    )
-    return catalog, sorted(issues)
+    return _assemble(campaigns, publishers, buyers), sorted(issues)
+
+
+def restore_catalog(documents: CatalogDocuments) -> tuple[Catalog | None, list[Issue]]:
+    """A catalog that was accepted once. Rules that came later do not apply to it: old calls keep their old terms."""
+    issues: list[Issue] = []
+    campaigns = _models(Campaign, documents.campaigns, issues)
+    publishers = _models(Publisher, documents.publishers, issues)
+    buyers = _models(Buyer, documents.buyers, issues)
+    return (None if issues else _assemble(campaigns, publishers, buyers)), sorted(issues)
 
 
 def declared_targets(documents: CatalogDocuments) -> frozenset[str] | None:
@@ -82,6 +85,19 @@ def _models(model: type[M], documents: Iterable[Document], issues: list[Issue]) 
         except pydantic.ValidationError as error:
             issues += validation_issues(document, error, model=model)
     return models
+
+
+def _assemble(
+    campaigns: list[tuple[Document, Campaign]],
+    publishers: list[tuple[Document, Publisher]],
+    buyers: list[tuple[Document, Buyer]],
+) -> Catalog:
+    return Catalog(
+        campaigns={campaign.id: campaign for _, campaign in campaigns},
+        publishers={publisher.id: publisher for _, publisher in publishers},
+        buyers={buyer.id: buyer for _, buyer in buyers},
+        targets={target.id: (buyer, target) for _, buyer in buyers for target in buyer.targets},
+    )
 
 
 def _rules_on_text(

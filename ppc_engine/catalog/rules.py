@@ -17,10 +17,11 @@ from ppc_engine.values.document import Document, Path
 from ppc_engine.values.errors import Issue
 
 # Two letters of the United States with territories and military mail (USPS Publication 28), and of Canada.
-STATES = frozenset(
+_STATES = (
     "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR "
-    "PA RI SC SD TN TX UT VT VA WA WV WI WY AS GU MP PR VI AA AE AP AB BC MB NB NL NS NT NU ON PE QC SK YT".split()  # noqa: SIM905
+    "PA RI SC SD TN TX UT VT VA WA WV WI WY AS GU MP PR VI AA AE AP AB BC MB NB NL NS NT NU ON PE QC SK YT"
 )
+STATES = frozenset(_STATES.split())
 
 
 def blocks(document: Document, key: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:

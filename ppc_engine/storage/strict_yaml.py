@@ -78,7 +78,7 @@ class _Builder:
             self.attach(closed.data)
         elif isinstance(event, yaml.AliasEvent):
             self.count(event)
-            self.refuse(event, f"alias {quoted('*' + event.anchor)} is not allowed (write the value out)")
+            self.refuse(event, f"alias {quoted(f'*{event.anchor}')} is not allowed (write the value out)")
             self.scalar(event, "")
         elif isinstance(event, (yaml.ScalarEvent, *_OPENING)):
             self.count(event)
@@ -97,7 +97,7 @@ class _Builder:
     def check_decoration(self, event: Any) -> None:
         if event.anchor is not None:
             self.refuse(
-                event, f"anchor {quoted('&' + event.anchor)} is not allowed (write the value out where it is needed)"
+                event, f"anchor {quoted(f'&{event.anchor}')} is not allowed (write the value out where it is needed)"
             )
         if event.tag is not None:
             self.refuse(event, f"tag {quoted(event.tag)} is not allowed (remove it; every value is read as text)")

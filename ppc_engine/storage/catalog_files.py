@@ -1,0 +1,196 @@
+"""The configuration directory: read whole or not at all, and its content-addressed revision.
+
+Decides which files belong to the configuration and how a revision is spelt. What the files mean is decided by
+catalog/load.py and flows/load.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Collection, Container, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ppc_engine.catalog import rules
+from ppc_engine.catalog.load import CatalogDocuments, declared_names, declared_targets, load_catalog, restore_catalog
+from ppc_engine.catalog.model import Catalog
+from ppc_engine.flows.load import load_flows
+from ppc_engine.flows.model import Flow
+from ppc_engine.storage.strict_yaml import FILE_BYTES_MAX, parse_yaml
+from ppc_engine.values.document import Document
+from ppc_engine.values.errors import ConfigError, Issue
+
+FILES_MAX = 10_000  # In one directory: more is not a catalog but an accident.
+REVISION_FORMAT = 1
+ENGINE_FILE = "engine.yaml"
+KINDS = {"buyers": "catalog/buyers", "publishers": "catalog/publishers", "campaigns": "catalog/campaigns"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigFiles:
+    """Every document of a configuration directory that could be read, and what is wrong with the others."""
+
+    engine: Document | None
+    catalog: CatalogDocuments
+    flows: tuple[Document, ...]
+    unread_flows: frozenset[str]
+    issues: tuple[Issue, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedConfig:
+    """A configuration that is good as a whole. ``body`` is what ``revision`` (SHA-256, hex) is the hash of."""
+
+    catalog: Catalog
+    flows: Mapping[str, Flow]
+    revision: str
+    body: bytes
+    warnings: tuple[Issue, ...] = field(default=())
+
+
+class _AnyName(Container[str]):
+    """Holds every name: stands in for names that cannot be known because their file could not be read."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+def read_document(path: Path) -> tuple[Document | None, list[Issue]]:
+    """One YAML file as a document, or what is wrong with it. A name that is no file (a pipe, say) is not opened."""
+    file = str(path)
+    try:
+        if not path.is_file():
+            return None, [Issue(file=file, message="not a file (remove it, or put a YAML file there)")]
+        with path.open("rb") as opened:
+            content = opened.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        return None, [Issue(file=file, message=f"cannot be read: {error.strerror} (check its owner and mode)")]
+    return parse_yaml(file, content)
+
+
+def read_config(config_dir: Path) -> ConfigFiles:
+    """Every file of the configuration. Problems of reading are in ``issues``; nothing raises."""
+    issues: list[Issue] = []
+    if not config_dir.is_dir():
+        issues.append(Issue(file=str(config_dir), message="no such directory (name the right one with --config)"))
+    engine = None
+    if os.path.lexists(config_dir / ENGINE_FILE):
+        engine, found = read_document(config_dir / ENGINE_FILE)
+        issues += found
+    documents: dict[str, tuple[Document, ...]] = {}
+    unread: dict[str, frozenset[str]] = {}
+    for kind, directory in {**KINDS, "flows": "flows"}.items():
+        documents[kind], unread[kind], found = _read_directory(config_dir / directory)
+        issues += found
+    flows, unread_flows = documents.pop("flows"), unread.pop("flows")
+    catalog = CatalogDocuments(**documents, unread=unread)
+    return ConfigFiles(
+        engine=engine, catalog=catalog, flows=flows, unread_flows=unread_flows, issues=tuple(sorted(issues))
+    )
+
+
+def _read_directory(directory: Path) -> tuple[tuple[Document, ...], frozenset[str], list[Issue]]:
+    """Documents, names of files that could not be read, issues."""
+    try:
+        names = sorted(entry.name for entry in directory.iterdir() if not entry.name.startswith("."))
+    except FileNotFoundError:
+        return (), frozenset(), []
+    except OSError as error:
+        return (), frozenset(), [Issue(file=str(directory), message=f"cannot be read: {error.strerror}")]
+    if len(names) > FILES_MAX:
+        return (), frozenset(), [Issue(file=str(directory), message=f"{len(names)} files; at most {FILES_MAX}")]
+    documents: list[Document] = []
+    unread: set[str] = set()
+    issues: list[Issue] = []
+    for name in names:
+        path = directory / name
+        if path.suffix == ".yml":
+            issues.append(Issue(file=str(path), message=f"would be ignored (rename it to {path.stem}.yaml)"))
+        if path.suffix != ".yaml" or name.endswith(".test.yaml"):
+            continue
+        document, found = read_document(path)
+        issues += found
+        if document is None:
+            unread.add(path.stem)
+        else:
+            documents.append(document)
+    return tuple(documents), frozenset(unread), issues
+
+
+def load_config(
+    config_dir: Path, *, known_zips: Container[str] | None = None, prompts: Collection[str] | None = None
+) -> LoadedConfig:
+    """The whole configuration. Raises ConfigError with every issue of every file at once.
+
+    ``known_zips`` is every ZIP there is, ``prompts`` every prompt the switch has; None leaves that unchecked.
+    """
+    files = read_config(config_dir)
+    flow_names = declared_names(files.flows, files.unread_flows)
+    catalog, catalog_issues = load_catalog(files.catalog, flows=flow_names, known_zips=known_zips)
+    flows, flow_issues = _load_flows(files, prompts)
+    issues = [*files.issues, *catalog_issues, *flow_issues]
+    if not issues and not (catalog and catalog.campaigns):
+        message = "no campaign, so no call could be taken (write one, such as catalog/campaigns/roofing.yaml)"
+        issues.append(Issue(file=str(config_dir / KINDS["campaigns"]), message=message))
+    if catalog is None or any(issue.severity == "error" for issue in issues):
+        raise ConfigError(issues)
+    revision, body = revision_of(files)
+    return LoadedConfig(catalog=catalog, flows=flows, revision=revision, body=body, warnings=tuple(issues))
+
+
+def _load_flows(files: ConfigFiles, prompts: Collection[str] | None) -> tuple[dict[str, Flow], list[Issue]]:
+    targets = declared_targets(files.catalog)
+    flows, issues = load_flows(files.flows, targets=_AnyName() if targets is None else targets, prompts=prompts)
+    said = {(issue.file, issue.path) for issue in issues}
+    named = [issue for document in files.flows for issue in rules.file_name(document)]
+    return flows, issues + [issue for issue in named if (issue.file, issue.path) not in said]
+
+
+def revision_of(files: ConfigFiles) -> tuple[str, bytes]:
+    """The hash of what the catalog and flows say, and the body it is of: the same for any order, spacing or comment.
+
+    engine.yaml is left out: it changes no terms, and a body is stored for ever.
+    """
+    kinds = {kind: getattr(files.catalog, kind) for kind in KINDS} | {"flows": files.flows}
+    content: dict[str, Any] = {
+        kind: {document.data["id"]: document.data for document in documents} for kind, documents in kinds.items()
+    }
+    body = json.dumps({"format": REVISION_FORMAT, **content}, sort_keys=True, separators=(",", ":")).encode()
+    return hashlib.sha256(body).hexdigest(), body
+
+
+def catalog_from_revision(body: bytes) -> Catalog:
+    """The catalog of a stored revision. Raises ConfigError when this version cannot read it any more."""
+    return config_from_revision(body).catalog
+
+
+def flows_from_revision(body: bytes) -> Mapping[str, Flow]:
+    """The flows of a stored revision. Raises ConfigError when this version cannot read it any more."""
+    return config_from_revision(body).flows
+
+
+def config_from_revision(body: bytes) -> LoadedConfig:
+    """A configuration as it was. Places do not exist any more; a refusal names the kind and the id."""
+    revision = hashlib.sha256(body).hexdigest()
+    content = json.loads(body)
+    if content.get("format") != REVISION_FORMAT:
+        message = f"format {content.get('format')} is not known to this version (upgrade the engine)"
+        raise ConfigError([Issue(file=f"revision {revision[:12]}", message=message)])
+    documents = CatalogDocuments(
+        buyers=_stored(content["buyers"], "buyers"),
+        publishers=_stored(content["publishers"], "publishers"),
+        campaigns=_stored(content["campaigns"], "campaigns"),
+    )
+    catalog, issues = restore_catalog(documents)
+    flows, flow_issues = load_flows(_stored(content["flows"], "flows"), targets=_AnyName(), prompts=None)
+    issues += flow_issues
+    if catalog is None or any(issue.severity == "error" for issue in issues):
+        raise ConfigError(issues)
+    return LoadedConfig(catalog=catalog, flows=flows, revision=revision, body=body)
+
+
+def _stored(contents: Mapping[str, Any], kind: str) -> tuple[Document, ...]:
+    return tuple(Document(f"{kind}/{name}.yaml", data, {}) for name, data in contents.items())
