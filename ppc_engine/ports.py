@@ -9,6 +9,19 @@ from typing import Any, Protocol
 from ppc_engine.calls.commands import Command
 from ppc_engine.calls.events import CallParked
 from ppc_engine.calls.record import CDR
+from ppc_engine.values.errors import OutsideError
+
+
+class SwitchError(OutsideError):
+    """A switch did not do what it was asked: it is away, answers nothing, or refuses."""
+
+    code = "switch"
+
+
+class CommandRefusedError(SwitchError):
+    """The switch answered -ERR: it certainly did not run the command (the call is gone, the application unknown)."""
+
+    code = "command_refused"
 
 
 @dataclass(frozen=True, slots=True)

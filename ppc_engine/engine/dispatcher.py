@@ -1,0 +1,124 @@
+"""From a switch's event to the mailbox of its call, and everything that calls share. Nothing here blocks.
+
+Unknown calls, late events and repeats are dropped and counted; a CHANNEL_PARK of an unknown call starts one.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import orjson
+
+from ppc_engine.calls.call import Call
+from ppc_engine.calls.commands import Turn
+from ppc_engine.calls.events import CallParked, Event, TimerFired
+from ppc_engine.calls.fold import build_cdr
+from ppc_engine.calls.record import CDR
+from ppc_engine.calls.state import CallContext
+from ppc_engine.engine.call_runner import CallRunner
+from ppc_engine.engine.timers import Timers
+from ppc_engine.ports import CallJournal, CapacityStore, Clock, Switch, Telemetry
+
+
+class CDRSink(Protocol):
+    """Where a finished call goes (cdr_batches.CDRBatcher)."""
+
+    def submit(self, cdr: CDR, facts: list[dict[str, Any]], last_sequence: int) -> None:
+        """Take a finished call; returns at once."""
+
+
+class Log(Protocol):
+    """One line a step."""
+
+    def __call__(self, event: str, call_id: str = "", **fields: Any) -> None: ...
+
+
+class Dispatcher:
+    """The live calls of one engine."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        switch: Switch,
+        journal: CallJournal,
+        capacity: CapacityStore,
+        sink: CDRSink,
+        context: Callable[[], CallContext],
+        telemetry: Telemetry,
+        log: Log,
+        monotonic: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.clock = clock
+        self.switch = switch
+        self.journal = journal
+        self.capacity = capacity
+        self.sink = sink
+        self.context = context
+        self.telemetry = telemetry
+        self.log = log
+        self.monotonic = monotonic
+        self.timers = Timers(clock, self._timer_fired)
+        self.calls: dict[str, CallRunner] = {}
+
+    def handle_event(self, event: Event) -> None:
+        """Take a decoded event of the switch. Never blocks: the switch's reader calls it."""
+        runner = self.calls.get(event.call_id)
+        if runner is None:
+            if not isinstance(event, CallParked):
+                self.telemetry.event_dropped("unknown_call")
+                return
+            runner = self._start(event)
+        runner.post(event)
+
+    def _start(self, event: CallParked) -> CallRunner:
+        runner = CallRunner(self, Call.new(self.context(), event.call_id))
+        runner.unsent_since = self.monotonic()
+        self.calls[event.call_id] = runner
+        self.telemetry.call_started()
+        return runner
+
+    def adopt(self, call: Call, facts: list[Mapping[str, Any]]) -> CallRunner:
+        """Take over a call that the journal holds; its slots are counted again from this moment."""
+        runner = CallRunner(self, call, [orjson.dumps(fact) for fact in facts])
+        self.calls[runner.call_id] = runner
+        for lease_id, caps in call.state.leases.items():
+            self.capacity.reserve(lease_id, {cap: max(limit, 1 << 30) for cap, limit in caps.items()})
+        self.telemetry.call_adopted()
+        return runner
+
+    def _timer_fired(self, call_id: str, name: str) -> None:
+        runner = self.calls.get(call_id)
+        if runner is not None:
+            runner.post(TimerFired(call_id=call_id, at=self.clock.now_us(), name=name))
+
+    def telemetry_of(self, turn: Turn) -> None:
+        """Count what a turn decided about attempts; the call's own outcome is counted at its fold."""
+        for decision in turn.decisions:
+            if decision.kind == "attempt":
+                self.telemetry.attempt_ended(decision.data["outcome"])
+
+    def finish(self, runner: CallRunner) -> None:
+        """A call is over: fold its facts, hand the CDR on, forget it."""
+        self.calls.pop(runner.call_id, None)
+        self.timers.cancel_all(runner.call_id)
+        facts = [orjson.loads(fact) for fact in runner.facts]
+        runner.facts.clear()
+        try:
+            cdr = build_cdr(runner.call_id, facts)
+        except Exception as error:
+            # The journal keeps the facts until somebody has looked: closing it would lose the call.
+            self.bug("fold", runner.call_id, error)
+            return
+        self.telemetry.call_ended(cdr.outcome, cdr.silent_ms, cdr.end_estimated)
+        self.log("call_ended", cdr.call_id, outcome=cdr.outcome, connected_ms=cdr.connected_ms, campaign=cdr.campaign)
+        self.sink.submit(cdr, facts, runner.last_sequence)
+
+    def bug(self, where: str, call_id: str, error: BaseException) -> None:
+        """Something happened that cannot: count it and say where, with the traceback."""
+        self.telemetry.bug(where)
+        told = "".join(traceback.format_exception(error))
+        self.log("bug", call_id, where=where, traceback=told)
