@@ -1,4 +1,4 @@
-"""What holds in every test: gevent is patched as in ``ppc serve``, nothing leaves the machine, no greenlet is left over."""
+"""What holds in every test: gevent patched as in ``ppc serve``, nothing leaves the machine, no greenlet left over."""
 
 from gevent import monkey
 
