@@ -43,7 +43,10 @@ make_venv() {
         "$python" -m venv --clear .venv || fail "could not make .venv (on Debian: apt-get install python3.11-venv)"
     fi
     say "2/3 installing the dependencies of requirements.lock, each checked against its hash"
-    install_quietly --require-hashes -r requirements.lock
+    # setuptools first: some dependencies come as source only, and a build of its own would fetch it unchecked.
+    awk '/^setuptools==/ { found = 1 } found { print } found && !/\\$/ { exit }' requirements.lock >.venv/build.lock
+    install_quietly --require-hashes -r .venv/build.lock
+    install_quietly --require-hashes --use-pep517 --no-build-isolation -r requirements.lock
     say "3/3 installing ppc-engine itself"
     install_quietly --no-deps --no-build-isolation -e .
     wanted_stamp >.venv/made-from
