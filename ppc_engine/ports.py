@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ppc_engine.billing.history import History
+from ppc_engine.billing.verdict import BillableRecord, CallKey, Judgement
 from ppc_engine.calls.commands import Command
 from ppc_engine.calls.events import CallParked
 from ppc_engine.calls.record import CDR
@@ -105,6 +108,38 @@ class CDRStore(Protocol):
 
     def write(self, finished: Iterable[tuple[CDR, bytes]]) -> None:
         """Commit CDRs with their compressed facts in one transaction. Raises OutsideError when it cannot now."""
+
+
+class BillingBatch(Protocol):
+    """One transaction of the qualifier: what it reads is what it writes on, or nothing is written."""
+
+    def judged_among(self, calls: Collection[CallKey]) -> set[CallKey]:
+        """Which of these calls have been judged already, by another run perhaps."""
+
+    def judged_later(self, first_by_caller: Mapping[str, CallKey]) -> list[CDR]:
+        """Calls already judged that come after the given call of the same caller key."""
+
+    def histories(self, caller_keys: Collection[str]) -> dict[str, History]:
+        """Every connection and every conversion in force of these callers."""
+
+    def in_force(self, calls: Collection[CallKey]) -> dict[CallKey, tuple[int, tuple[BillableRecord, ...]]]:
+        """The version and the records that hold now, for those of the calls that have been judged."""
+
+    def write(self, judgements: Iterable[tuple[int, Judgement]], qualified_at: int) -> None:
+        """Add each (version, judgement); nothing that was written before is changed but which version is in force."""
+
+
+class BillingStore(Protocol):
+    """Where finished calls are read from to be judged, and verdicts are kept."""
+
+    def count_pending(self, since: int, until: int) -> int:
+        """How many calls offered in [since, until) wait to be judged."""
+
+    def pending(self, after: CallKey, since: int, until: int, limit: int) -> list[CDR]:
+        """The next calls that wait to be judged, in the order of (offered_at, call_id)."""
+
+    def batch(self, *, writes: bool) -> AbstractContextManager[BillingBatch]:
+        """A transaction, committed at the end of the block; one that writes has the store for itself."""
 
 
 class Telemetry(Protocol):
