@@ -163,13 +163,27 @@ EVENTS: dict[str, type[Event]] = {
 }  # fmt: skip
 
 
+_FIELDS: dict[type, tuple[tuple[str, Any], ...]] = {}
+
+
+def _fields(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
+    """Names of a kind's fields with their defaults; a required field has ``MISSING``, which equals no value."""
+    known = _FIELDS.get(kind)
+    if known is None:
+        none = dataclasses.MISSING
+        fields = [f for f in dataclasses.fields(kind) if f.name != "call_id"]
+        known = tuple((f.name, f.default if f.default_factory is none else f.default_factory()) for f in fields)
+        _FIELDS[kind] = known
+    return known
+
+
 def to_plain(value: Any) -> dict[str, Any]:
-    """An event or command as plain JSON: its kind and every field that differs from its default."""
+    """An event or command as plain JSON: its kind and every field but call_id that differs from its default."""
     plain: dict[str, Any] = {"k": type(value).__name__}
-    for f in dataclasses.fields(value):
-        held = getattr(value, f.name)
-        if f.name != "call_id" and held != f.default and not (held == {} and f.default is dataclasses.MISSING):
-            plain[f.name] = held
+    for name, default in _fields(type(value)):
+        held = getattr(value, name)
+        if held != default:
+            plain[name] = held
     return plain
 
 

@@ -17,6 +17,8 @@ def silent_ms(facts: list[dict[str, Any]], answered_at: int, ended_at: int) -> i
     """Milliseconds of silence between answer and end; 0 for a call that was never answered."""
     if not answered_at:
         return 0
+    # Nobody listens after the hang-up: what its events take to arrive is no silence.
+    ended_at = min([ended_at, *(fact["e"]["at"] for fact in facts if fact["e"]["k"] == "CallHungUp")])
     silent_us, quiet_since, running = 0, answered_at, ""
     previous_at = answered_at
     for fact in facts:

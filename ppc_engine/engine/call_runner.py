@@ -84,7 +84,11 @@ class CallRunner:
     def _drain(self) -> None:
         try:
             while self._mailbox:
-                self._take(self._mailbox.popleft())
+                event = self._mailbox.popleft()
+                try:
+                    self._take(event)
+                except Exception as error:
+                    self._break(event, error)
         finally:
             self._draining = False
 
@@ -95,11 +99,7 @@ class CallRunner:
         if self.broken:
             self._end_broken(event)
             return
-        try:
-            turn = self.call.handle(event)
-        except Exception as error:
-            self._break(event, error)
-            return
+        turn = self.call.handle(event)
         self._keep(turn.to_plain())
         self._dispatcher.telemetry_of(turn)
         if isinstance(event, CallParked):
@@ -185,9 +185,11 @@ class CallRunner:
         self._dispatcher.finish(self)
 
     def _break(self, event: Event, error: Exception) -> None:
-        """A bug in the core ends this call, safely and loudly, and no other."""
-        self.broken = True
+        """A bug ends this call, safely and loudly, and no other."""
         self._dispatcher.bug("call", self.call_id, error)
+        if self.broken or self.finished:
+            return
+        self.broken = True
         self._keep({"e": to_plain(event), "d": [["bug", {"error": f"{type(error).__name__}: {error}"[:200]}]]})
         self._send(Hangup(call_id=self.call_id, cause=BROKEN_HANGUP_CAUSE))
         self._dispatcher.timers.start(self.call_id, "broken", 10_000)

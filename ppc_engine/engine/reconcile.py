@@ -61,6 +61,8 @@ class Reconciler:
         channels = {channel.call_id: channel for channel in self._dispatcher.switch.live_channels()}
         for call_id, runner in known.items():
             channel = channels.get(call_id)
+            if channel is None and runner.call.state.end_seen:
+                continue  # Its last legs are awaited; nothing more has to be asked.
             if channel is None:
                 reason = "gone when the engine looked again"
                 runner.post(CallVanished(call_id=call_id, at=runner.call.state.last_at, reason=reason))

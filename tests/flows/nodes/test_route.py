@@ -1,0 +1,19 @@
+import pytest
+
+from ppc_engine.flows.model import Leave, Pause
+from ppc_engine.flows.nodes.route import ROUTE_EXITS, RouteNode
+from ppc_engine.flows.waits import Resume, RouteWait
+from tests.flows.node_views import example, view
+
+
+def test_hunts_through_the_targets_it_names() -> None:
+    step = example(RouteNode).enter(view())
+    assert isinstance(step, Pause) and isinstance(step.wait, RouteWait)
+    assert step.wait.targets == ("acme-la", "zenith-west")
+
+
+@pytest.mark.parametrize("way", sorted(ROUTE_EXITS))
+def test_leaves_as_the_hunt_ended(way: str) -> None:
+    step = example(RouteNode).resume(view(), {}, Resume(route_exit=way))
+    assert isinstance(step, Leave) and step.exit == way
+    assert step.failure == ("" if way in ("ended", "recovered_none") else way)
