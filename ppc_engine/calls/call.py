@@ -178,7 +178,7 @@ class Call(Hunting):
         self._tell("deadline", {"timer": event.name})
         if name == "wait":
             self.state.timed_out = True
-            self._give(BreakApp(call_id=self.state.call_id))
+            self._give(BreakApp(call_id=self.state.call_id, gathering=self.state.gathering))
             self._start_timer(f"break:{number}", BREAK_MS_MAX)
         elif name == "break":
             self._leave("NORMAL_TEMPORARY_FAILURE", "failed")
@@ -258,7 +258,7 @@ class Call(Hunting):
         if not idle and not event.restarted:
             return
         if not idle:
-            self._give(BreakApp(call_id=self.state.call_id))
+            self._give(BreakApp(call_id=self.state.call_id, gathering=self.state.gathering))
         run = self.state.run
         assert run is not None
         run.state = {}

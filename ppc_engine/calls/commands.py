@@ -69,7 +69,12 @@ class Dial(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakApp(Command):
-    """Stop what is being played or gathered; the application's own AppCompleted follows."""
+    """Stop what is being played or, with ``gathering``, digits being gathered; its own AppCompleted follows.
+
+    The two need different means: a break is not looked at while the switch waits for digits.
+    """
+
+    gathering: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

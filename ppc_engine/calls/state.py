@@ -78,6 +78,7 @@ class CallState:
     timer_id: str = ""
     commands_given: int = 0
     pending: str = ""
+    gathering: bool = False
     timed_out: bool = False
     run: FlowRun | None = None
     hunt: HuntState | None = None

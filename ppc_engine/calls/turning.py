@@ -95,6 +95,7 @@ class Turning:
                 next_digit_ms_max=wait.next_digit_ms_max,
             )
         self.state.pending, self.state.timed_out = command_id, False
+        self.state.gathering = isinstance(wait, DigitsWait)
         self._give(command)
         self._start_timer(f"wait:{self.state.commands_given}", wait.ms_max)
 

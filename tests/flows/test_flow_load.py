@@ -54,7 +54,7 @@ def test_good_flow_loads() -> None:
         (
             ("nodes", "sell", "targets"),
             ["acme-al"],
-            'nodes.sell.targets.0: no target "acme-al" (did you mean "acme-la"?)',
+            'targets.0: no target "acme-al" (did you mean "acme-la"?)',
         ),
         (("nodes", "welcome", "promt"), "x", "promt"),
         (("strat",), "x", 'unknown key "strat" (did you mean "start"?)'),
