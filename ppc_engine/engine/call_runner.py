@@ -46,11 +46,14 @@ BROKEN_HANGUP_CAUSE = "NORMAL_TEMPORARY_FAILURE"
 
 
 class CallRunner:
-    """One call in this engine. ``facts`` are its journal lines as JSON, kept small until the CDR is folded."""
+    """One call in this engine. ``facts`` are its journal lines as JSON, kept small until the CDR is folded.
+
+    While ``held`` (the switch is away, or was) events wait: nothing is commanded before the switch has been asked.
+    """
 
     __slots__ = (
-        "_dispatcher", "_draining", "_mailbox", "broken", "call", "claimed_at", "facts", "finished", "last_sequence",
-        "renewed", "timer_id", "unsent_since",
+        "_dispatcher", "_draining", "_mailbox", "broken", "call", "claimed_at", "facts", "finished", "held",
+        "last_sequence", "renewed", "timer_id", "unsent_since",
     )  # fmt: skip
 
     def __init__(self, dispatcher: Dispatcher, call: Call, facts: list[bytes] | None = None) -> None:
@@ -62,6 +65,7 @@ class CallRunner:
         self.last_sequence = 0
         self.finished = False
         self.broken = False
+        self.held = False
         self.claimed_at = 0
         self.timer_id = call.state.timer_id
         self.renewed = False
@@ -77,13 +81,22 @@ class CallRunner:
             self._dispatcher.telemetry.event_dropped("mailbox_full")
             return
         self._mailbox.append(event)
-        if not self._draining:
+        self._wake()
+
+    def release(self, event: Event) -> None:
+        """End a hold: this event (what the switch said of the call) goes before all that came meanwhile."""
+        self._mailbox.appendleft(event)
+        self.held = False
+        self._wake()
+
+    def _wake(self) -> None:
+        if not self._draining and not self.held:
             self._draining = True
             gevent.spawn(self._drain)
 
     def _drain(self) -> None:
         try:
-            while self._mailbox:
+            while self._mailbox and not self.held:
                 event = self._mailbox.popleft()
                 try:
                     self._take(event)

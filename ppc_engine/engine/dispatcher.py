@@ -90,6 +90,11 @@ class Dispatcher:
         self.telemetry.call_adopted()
         return runner
 
+    def hold(self) -> None:
+        """The switch went away: no call acts before it is back and was asked what lives."""
+        for runner in self.calls.values():
+            runner.held = True
+
     def _timer_fired(self, call_id: str, name: str) -> None:
         runner = self.calls.get(call_id)
         if runner is not None:

@@ -50,36 +50,34 @@ class Reconciler:
             if call.state.phase is Phase.ENDED:
                 self._dispatcher.finish(runner)
             else:
+                runner.held = True
                 self._restarted.add(call_id)
                 restored += 1
         return restored
 
     def resynchronise(self) -> None:
-        """Ask the switch what lives and tell every call. Raises SwitchError when it cannot say."""
+        """Ask the switch what lives and tell every held call. Raises SwitchError when it cannot say."""
         started_at = self._dispatcher.clock.now_us()
-        known = dict(self._dispatcher.calls)
+        known = {call_id: runner for call_id, runner in self._dispatcher.calls.items() if runner.held}
         channels = {channel.call_id: channel for channel in self._dispatcher.switch.live_channels()}
         for call_id, runner in known.items():
             channel = channels.get(call_id)
-            if channel is None and runner.call.state.end_seen:
-                continue  # Its last legs are awaited; nothing more has to be asked.
             if channel is None:
                 reason = "gone when the engine looked again"
-                runner.post(CallVanished(call_id=call_id, at=runner.call.state.last_at, reason=reason))
+                runner.release(CallVanished(call_id=call_id, at=runner.call.state.last_at, reason=reason))
                 continue
-            restarted = call_id in self._restarted
             self._claims.take_over(runner, channel)
-            runner.post(
+            runner.release(
                 CallAdopted(
                     call_id=call_id,
                     at=max(started_at, runner.call.state.last_at),
                     app=channel.app,
                     answered_at=channel.answered_at,
                     bridged_leg_id=channel.bridged_leg_id,
-                    restarted=restarted,
+                    restarted=call_id in self._restarted,
                 )
             )
-        self._restarted.clear()
+            self._restarted.discard(call_id)
         for call_id, channel in channels.items():
             if call_id not in self._dispatcher.calls:
                 self._claim_missed(channel)

@@ -1,0 +1,59 @@
+"""``ppc serve``: the engine, until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import click
+import gevent
+from gevent.event import Event as Signal
+
+from ppc_engine.engine.wall_clock import WallClock
+from ppc_engine.settings import SECRETS, load_settings
+from ppc_engine.storage.places import load_places
+from ppc_engine.telemetry.log import Log
+from ppc_engine.telemetry.metrics import Metrics
+from ppc_engine.wiring import SWITCH_NAME, RunningEngine
+
+
+@click.command("serve")
+@click.option(
+    "--config", "config_dir", default="config", envvar="PPC_CONFIG", show_default=True,
+    type=click.Path(path_type=Path), help="Configuration directory.",
+)  # fmt: skip
+def command(config_dir: Path) -> None:
+    """Run the engine: claim the calls that the switch parks, route them, write their records.
+
+    Every setting of engine.yaml can be overridden by an environment variable (PPC_DATABASE_URL, PPC_SWITCH_HOST,
+    PPC_SWITCH_PASSWORD, ...). SIGHUP reads the configuration again: whole or not at all. SIGTERM stops; calls that
+    are bridged talk on, and an engine that is started within seconds takes the others over.
+
+    \b
+    Example:
+      PPC_SWITCH_PASSWORD_FILE=/etc/ppc/esl ppc serve --config config
+    """
+    settings = load_settings(config_dir, required=SECRETS)
+    engine = RunningEngine(
+        settings,
+        config_dir,
+        clock=WallClock(),
+        places=load_places(),
+        log=Log(level=settings.log_level, form=settings.log_format),
+        metrics=Metrics(switches=(SWITCH_NAME,)),
+    )
+    stop = Signal()
+    engine.start()
+    handlers: dict[int, Any] = {
+        signal.SIGTERM: stop.set,
+        signal.SIGINT: stop.set,
+        signal.SIGHUP: lambda: gevent.spawn(engine.reload),
+    }
+    watchers = [gevent.signal_handler(number, handler) for number, handler in handlers.items()]
+    try:
+        stop.wait()
+    finally:
+        for watcher in watchers:
+            watcher.cancel()
+        engine.stop()

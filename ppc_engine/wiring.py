@@ -1,0 +1,192 @@
+"""Builds the whole engine from settings and a configuration: the only place that knows every part.
+
+Order of a start: database, configuration, journal, calls of an earlier process, then the switch, so that a call is
+claimed only when everything behind it stands. Order of a stop: the switch first, so that what must fall back does so
+at once; then what is in memory goes to the disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from gevent.event import Event as Signal
+
+from ppc_engine import __version__
+from ppc_engine.engine.cdr_batches import CDRBatcher, run_off_hub
+from ppc_engine.engine.claims import Claims
+from ppc_engine.engine.dispatcher import Dispatcher, Log
+from ppc_engine.engine.reconcile import Reconciler
+from ppc_engine.engine.supervisor import Supervisor
+from ppc_engine.live_config import LiveConfig
+from ppc_engine.ports import Clock, SwitchError
+from ppc_engine.settings import Settings
+from ppc_engine.storage.capacity import MemoryCapacityStore
+from ppc_engine.storage.catalog_files import LoadedConfig
+from ppc_engine.storage.cdrs import SQLCDRStore
+from ppc_engine.storage.database import check_writable, open_database
+from ppc_engine.storage.journal import FileJournal
+from ppc_engine.storage.migrate import upgrade
+from ppc_engine.switch.esl_switch import ESLSwitch, SwitchState
+from ppc_engine.telemetry.http import MonitoringServer
+from ppc_engine.telemetry.hub import HubWatch
+from ppc_engine.telemetry.metrics import Metrics
+from ppc_engine.values.errors import ConfigError, PPCError
+from ppc_engine.values.places import Places
+
+STOP_S_MAX = 10.0
+RESYNC_RETRY_S = 1.0
+SWITCH_NAME = "main"
+
+
+class RunningEngine:
+    """One engine process: everything between the switch and the database."""
+
+    def __init__(
+        self, settings: Settings, config_dir: Path, *, clock: Clock, places: Places, log: Log, metrics: Metrics
+    ) -> None:
+        self._clock = clock
+        self._log = log
+        self.metrics = metrics
+        self.database = open_database(settings.database_url)
+        self.journal = FileJournal(settings.journal_dir)
+        self.capacity = MemoryCapacityStore()
+        self.supervisor = Supervisor(metrics.bug)
+        key = hashlib.sha256(settings.secret.get_secret_value().encode()).digest()
+        self.config = LiveConfig(config_dir, self.database, places, key, self._config_in_force)
+        self.batcher = CDRBatcher(self.journal, SQLCDRStore(self.database), telemetry=metrics, log=log)
+        self.switch = ESLSwitch(
+            host=settings.switch_host,
+            port=settings.switch_port,
+            password=settings.switch_password.get_secret_value(),
+            profile=settings.switch_profile,
+            prompts_dir=settings.prompts_dir,
+            claim_s=settings.claim_s,
+            on_event=self._on_event,
+            on_state=self._on_switch_state,
+            telemetry=metrics,
+        )
+        self.dispatcher = Dispatcher(
+            clock=clock,
+            switch=self.switch,
+            journal=self.journal,
+            capacity=self.capacity,
+            sink=self.batcher,
+            context=self.config.new_call,
+            telemetry=metrics,
+            log=log,
+        )
+        self.claims = Claims(self.dispatcher, renew_s=settings.claim_renew_s)
+        self.reconciler = Reconciler(self.dispatcher, self.claims, self.config.context_of)
+        self.hub_watch = HubWatch(metrics.hub_delayed, lambda seconds: log("hub_late", seconds=round(seconds, 3)))
+        self.monitoring = self._monitoring(settings)
+        self._switch = SwitchState(up=False, core_uuid="", detail="not connected yet")
+        self._in_step = False
+        self._came_up = Signal()
+
+    def start(self) -> None:
+        """Bring everything up. Raises PPCError, told in one line, when a part of it cannot be had."""
+        upgrade(self.database)
+        check_writable(self.database)
+        self.config.load(self._clock.now_us())
+        self.journal.start()
+        restored = self.reconciler.restore(self.journal.open_calls())
+        self._watch_gauges()
+        self.batcher.start()
+        self.supervisor.spawn("timers", lambda: self.dispatcher.timers.run(self._stopping))
+        self.supervisor.spawn("claims", lambda: self.claims.run(self._stopping))
+        self.supervisor.spawn("resync", self._keep_in_step)
+        self.hub_watch.start()
+        self.monitoring.start()
+        self.switch.start()
+        self._log("started", version=__version__, revision=self.config.new_call().revision, calls_restored=restored)
+
+    def stop(self) -> None:
+        """Let go of the switch, write what is in memory, end every greenlet. Bridged calls talk on."""
+        self.switch.stop()
+        self.supervisor.stop(STOP_S_MAX)
+        self.batcher.stop(STOP_S_MAX)
+        self.journal.stop()
+        self.monitoring.stop()
+        self.hub_watch.stop()
+        self.database.dispose()
+        self._log("stopped", calls_left=len(self.dispatcher.calls))
+
+    def reload(self) -> bool:
+        """Take a changed configuration for new calls; refused whole, the running one stays in force."""
+        try:
+            run_off_hub(lambda: self.config.load(self._clock.now_us()))
+        except ConfigError as error:
+            for issue in error.issues:
+                self._log("config_refused", detail=str(issue))
+            return False
+        except PPCError as error:
+            self._log("config_refused", detail=str(error))
+            return False
+        return True
+
+    def _stopping(self) -> bool:
+        return self.supervisor.stopping
+
+    def _on_event(self, event: object) -> None:
+        self.dispatcher.handle_event(event)
+
+    def _on_switch_state(self, state: SwitchState) -> None:
+        """Told by the switch's reader; never blocks."""
+        self._switch = state
+        self.metrics.switch_connected(SWITCH_NAME, state.up)
+        self._log("switch_up" if state.up else "switch_down", core_uuid=state.core_uuid, detail=state.detail)
+        if state.up:
+            self._came_up.set()
+        else:
+            self._in_step = False
+            self.dispatcher.hold()
+
+    def _keep_in_step(self) -> None:
+        """After every connect, ask the switch what lives before any call of ours acts again."""
+        while not self._stopping():
+            if not self._came_up.wait(timeout=RESYNC_RETRY_S):
+                continue
+            self._came_up.clear()
+            try:
+                self.reconciler.resynchronise()
+            except SwitchError as error:
+                self._log("resync_failed", detail=str(error))
+                if self._switch.up:
+                    self._clock.sleep(RESYNC_RETRY_S)
+                    self._came_up.set()
+            else:
+                self._in_step = True
+                self._log("in_step", calls=len(self.dispatcher.calls))
+
+    def _config_in_force(self, config: LoadedConfig) -> None:
+        catalog = config.catalog
+        kinds = {
+            "target": catalog.targets,
+            "buyer": catalog.buyers,
+            "campaign": catalog.campaigns,
+            "publisher": catalog.publishers,
+        }
+        self.metrics.use_catalog(config.revision, [f"{kind}:{name}" for kind, names in kinds.items() for name in names])
+        self._log("config_in_force", revision=config.revision, campaigns=len(catalog.campaigns))
+
+    def _watch_gauges(self) -> None:
+        self.metrics.watch("live_calls", lambda: len(self.dispatcher.calls))
+        self.metrics.watch_leases(self.capacity.used_now)
+        for gauge, read in {**self.journal.gauges(), **self.batcher.gauges()}.items():
+            self.metrics.watch(gauge, read)
+
+    def _monitoring(self, settings: Settings) -> MonitoringServer:
+        return MonitoringServer(
+            host=settings.http_host,
+            port=settings.http_port,
+            render_metrics=self.metrics.render,
+            health={"event_loop": lambda: self.hub_watch.complaint()},
+            ready={
+                "switch": lambda: "" if self._switch.up else self._switch.detail or "away",
+                "in_step": lambda: "" if self._in_step else "the switch was not asked yet what lives",
+                "journal": lambda: self.journal.failed,
+                "config": lambda: "" if self.config.context is not None else "nothing loaded",
+            },
+            on_bug=self.metrics.bug,
+        )
