@@ -205,7 +205,7 @@ def test_a_flow_is_named_after_its_file_and_its_prompts_exist(config):
     assert refusal(config, prompts=prompts) == [
         'config/flows/roofing.yaml:39:22: nodes.busy.prompt: no prompt "all_busy" (did you mean "busy"?)',
         'config/flows/solar.yaml:2:1: id: "sun" is not the file\'s name (write "solar", or rename the file sun.yaml)',
-        'config/flows/solar.yaml:39:22: nodes.busy.prompt: no prompt "all_busy" (did you mean "busy"?)',
+        'config/flows/solar.yaml:38:22: nodes.busy.prompt: no prompt "all_busy" (did you mean "busy"?)',
     ]
 
 

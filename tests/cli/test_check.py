@@ -1,0 +1,137 @@
+"""``ppc check``: what an operator sees of a good configuration and of one with ten different mistakes."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ppc_engine.cli import run
+
+EXAMPLE = Path(__file__).parents[2] / "config"
+
+
+@pytest.fixture(scope="session")
+def zip_cache(tmp_path_factory) -> Path:
+    """Reading the ZIP data anew takes a second."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch, zip_cache) -> Path:
+    shutil.copytree(EXAMPLE, tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(zip_cache))
+    return Path("config")
+
+
+def change(config: Path, file: str, old: str, new: str) -> None:
+    text = (config / file).read_text()
+    assert old in text
+    (config / file).write_text(text.replace(old, new, 1))
+
+
+def test_the_example_is_good(config, capsys):
+    assert run(["check"]) == 0
+    out, err = capsys.readouterr()
+    assert (out[: out.index(", revision")], err) == (
+        "good: 3 campaigns, 8 buyers, 22 targets, 5 publishers, 3 flows",
+        "",
+    )
+    assert len(out.strip().rsplit(" ", 1)[1]) == 12
+
+
+TEN_MISTAKES = """\
+config/catalog/buyers/acme-roofing.yaml:9:5: targets.0.piority: unknown key "piority" (did you mean "priority"?)
+config/catalog/buyers/cascade-roofing.yaml:13:16: targets.0.hours.monday.0: "9:30-20:00" is not a span of hours \
+(write "09:00-17:30"; midnight is 24:00)
+config/catalog/buyers/lonestar-roofing.yaml:12:19: targets.0.area.zips.0: no ZIP "75200" \
+(correct its digits, or remove it)
+config/catalog/buyers/pipedoctor.yaml:27:5: offers.0.amount: "$31.50" is not an amount \
+(write 40 or 40.00, at most six decimals)
+config/catalog/buyers/rapid-plumbing.yaml:20:5: targets.2.destination: a number is dialled through a gateway \
+(add "gateway: NAME", as the switch calls it)
+config/catalog/buyers/sunbelt-home.yaml:10:25: targets.0.area.states.1: no state or province "NO" \
+(write its two capital letters: CA)
+config/catalog/campaigns/roofing.yaml:8:5: targets.0: no target "acme-los" (did you mean "acme-la"?)
+config/catalog/publishers/clickhive.yaml:5:1: zone: key "zone" stands twice (first on line 4; keep one)
+config/engine.yaml:9:1: switch_port: "80210" is too high (at most 65535)
+config/flows/roofing.yaml:27:14: nodes.ask_zip.exits.ok: no node "sel" (did you mean "sell"?)
+10 problems; nothing was loaded.
+"""
+
+
+def test_ten_mistakes_are_ten_lines(config, capsys):
+    change(config, "catalog/buyers/acme-roofing.yaml", "priority: 1", "piority: 1")
+    change(config, "catalog/buyers/cascade-roofing.yaml", '"06:00-20:00"', '"9:30-20:00"')
+    change(config, "catalog/buyers/lonestar-roofing.yaml", "75201", "75200")
+    change(config, "catalog/buyers/sunbelt-home.yaml", "[FL, GA]", "[FL, NO]")
+    change(config, "catalog/buyers/rapid-plumbing.yaml", "    gateway: carrier\n", "")
+    change(config, "catalog/buyers/pipedoctor.yaml", '"31.50"', "$31.50")
+    change(config, "catalog/campaigns/roofing.yaml", "acme-la", "acme-los")
+    change(config, "catalog/publishers/clickhive.yaml", "concurrency_cap: 3", "zone: America/Denver")
+    change(config, "flows/roofing.yaml", "ok: sell", "ok: sel")
+    change(config, "engine.yaml", "switch_port: 8021", "switch_port: 80210")
+    assert run(["check"]) == 1
+    assert capsys.readouterr().out == TEN_MISTAKES
+
+
+def test_problems_as_json_for_tools(config, capsys):
+    change(config, "engine.yaml", "log_level: info", "log_level: loud")
+    assert run(["check", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told == {
+        "good": False,
+        "issues": [
+            {
+                "file": "config/engine.yaml",
+                "line": 17,
+                "column": 1,
+                "path": "log_level",
+                "message": '"loud" is not "debug", "info", "warning" or "error"',
+                "severity": "error",
+            }
+        ],
+    }
+
+
+def test_a_good_configuration_as_json(config, capsys):
+    assert run(["check", "--json", "--config", "config"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["good"] and told["targets"] == 22 and len(told["revision"]) == 64 and told["issues"] == []
+
+
+def test_a_warning_is_told_and_refuses_nothing(config, capsys, monkeypatch):
+    monkeypatch.setenv("PPC_SWITCH_PASSWORD", "guessable")
+    assert run(["check"]) == 0
+    first, last = capsys.readouterr().out.splitlines()
+    assert first == (
+        "config/engine.yaml: warning: switch_password: shorter than 32 characters "
+        "(choose a random one: openssl rand -hex 32)"
+    )
+    assert last.startswith("good: ")
+
+
+def test_prompts_are_checked_when_the_switch_is_on_this_machine(config, capsys, monkeypatch, tmp_path):
+    for prompt in ("welcome", "enter_zip", "bad_zip", "sorry_no_match", "closed"):
+        (tmp_path / f"{prompt}.wav").touch()
+    monkeypatch.setenv("PPC_PROMPTS_DIR", str(tmp_path))
+    assert run(["check"]) == 1
+    assert capsys.readouterr().out == (
+        'config/flows/roofing.yaml:39:22: nodes.busy.prompt: no prompt "all_busy"\n'
+        'config/flows/solar.yaml:38:22: nodes.busy.prompt: no prompt "all_busy"\n'
+        "2 problems; nothing was loaded.\n"
+    )
+
+
+def test_no_such_directory_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(["check", "--config", "confg"]) == 1
+    assert capsys.readouterr().out == (
+        "confg: no such directory (name the right one with --config)\n1 problem; nothing was loaded.\n"
+    )
+
+
+def test_help_shows_an_example(capsys):
+    assert run(["check", "--help"]) == 0
+    assert "ppc check --config config" in capsys.readouterr().out
