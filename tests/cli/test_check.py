@@ -56,7 +56,7 @@ config/catalog/buyers/sunbelt-home.yaml:10:25: targets.0.area.states.1: no state
 config/catalog/campaigns/roofing.yaml:8:5: targets.0: no target "acme-los" (did you mean "acme-la"?)
 config/catalog/publishers/clickhive.yaml:5:1: zone: key "zone" stands twice (first on line 4; keep one)
 config/engine.yaml:9:1: switch_port: "80210" is too high (at most 65535)
-config/flows/roofing.yaml:27:14: nodes.ask_zip.exits.ok: no node "sel" (did you mean "sell"?)
+config/flows/roofing.yaml:27:13: nodes.ask_zip.exits.ok: no node "sel" (did you mean "sell"?)
 10 problems; nothing was loaded.
 """
 
