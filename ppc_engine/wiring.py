@@ -51,7 +51,7 @@ class RunningEngine:
         self.database = open_database(settings.database_url)
         self.journal = FileJournal(settings.journal_dir)
         self.capacity = MemoryCapacityStore()
-        self.supervisor = Supervisor(metrics.bug)
+        self.supervisor = Supervisor(self._service_died)
         key = hashlib.sha256(settings.secret.get_secret_value().encode()).digest()
         self.config = LiveConfig(config_dir, self.database, places, key, self._config_in_force)
         self.batcher = CDRBatcher(self.journal, SQLCDRStore(self.database), telemetry=metrics, log=log)
@@ -62,7 +62,7 @@ class RunningEngine:
             profile=settings.switch_profile,
             prompts_dir=settings.prompts_dir,
             claim_s=settings.claim_s,
-            on_event=self._on_event,
+            on_event=lambda event: self.dispatcher.handle_event(event),
             on_state=self._on_switch_state,
             telemetry=metrics,
         )
@@ -128,8 +128,8 @@ class RunningEngine:
     def _stopping(self) -> bool:
         return self.supervisor.stopping
 
-    def _on_event(self, event: object) -> None:
-        self.dispatcher.handle_event(event)
+    def _service_died(self, name: str, error: BaseException) -> None:
+        self.dispatcher.bug("service", name, error)
 
     def _on_switch_state(self, state: SwitchState) -> None:
         """Told by the switch's reader; never blocks."""

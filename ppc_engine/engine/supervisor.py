@@ -16,7 +16,7 @@ RESTART_PAUSE_S = 1.0  # A service that died of a bug comes back after this, so 
 class Supervisor:
     """Runs services until ``stop``. A service that raises is a bug: it is told, counted and started again."""
 
-    def __init__(self, on_bug: Callable[[str], None]) -> None:
+    def __init__(self, on_bug: Callable[[str, BaseException], None]) -> None:
         self._on_bug = on_bug
         self._greenlets: list[Greenlet] = []
         self.stopping = False
@@ -29,8 +29,8 @@ class Supervisor:
                 try:
                     run()
                     return
-                except Exception:
-                    self._on_bug(name)
+                except Exception as error:
+                    self._on_bug(name, error)
                     gevent.sleep(RESTART_PAUSE_S)
 
         greenlet = gevent.spawn(guarded)
