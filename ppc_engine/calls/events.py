@@ -41,12 +41,14 @@ class AppCompleted(Event):
     """An application that we executed has ended (CHANNEL_EXECUTE_COMPLETE with our Application-UUID).
 
     ``digits`` are what the caller keyed into the collect command of this id, partial ones included; "" is none.
+    ``cause`` is a bridge's originate_disposition: the only word there is of a gateway that made no leg at all.
     """
 
     command_id: str
     app: str
     answered_at: int = 0
     digits: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,45 +105,52 @@ def _attempts(call_id: str, facts: Facts, ended: dict[str, Any]) -> list[Attempt
     for dialed_at, dialed in _decisions(facts, "dialed"):
         leg = legs.get(dialed["leg_id"])
         seen_bridge = bridged.get(dialed["leg_id"], 0)
-        records.append(_attempt(call_id, dialed, dialed_at, leg, seen_bridge, last_at, ended))
+        told = next((t for _, t in _decisions(facts, "attempt") if t["number"] == dialed["number"]), {})
+        cause = told.get("cause", "") or _cause_without_leg(ended)
+        records.append(_attempt(call_id, dialed, dialed_at, leg or {}, seen_bridge, last_at, cause, ended))
     return records
+
+
+def _cause_without_leg(ended: dict[str, Any]) -> str:
+    """Why an attempt came to nothing whose leg never reported: most often, because the caller went first."""
+    return "ORIGINATOR_CANCEL" if str(ended.get("disposition", "")).startswith("recv_") else ""
 
 
 def _attempt(
     call_id: str,
     dialed: dict[str, Any],
     dialed_at: int,
-    leg: dict[str, Any] | None,
+    leg: dict[str, Any],
     seen_bridge: int,
     last_at: int,
+    cause: str,
     ended: dict[str, Any],
 ) -> AttemptRecord:
-    known = leg or {}
-    connected_at = known.get("bridged_at", 0) if leg else seen_bridge
-    ended_at = known.get("ended_at", last_at)
-    ringing_at = known.get("ringing_at", 0)
-    answered_at = known.get("answered_at", 0) if leg else seen_bridge
-    cause = known.get("cause", "") or ("" if connected_at else str(ended.get("cause", "")) if leg is None else "")
-    dialed_at = known.get("created_at", 0) or dialed_at
+    """``leg`` is its LegEnded, {} when that never came; ``cause`` is what is known without it."""
+    connected_at = leg.get("bridged_at", 0) if leg else seen_bridge
+    answered_at = leg.get("answered_at", 0) if leg else seen_bridge
+    ended_at = leg.get("ended_at", last_at)
+    dialed_at = leg.get("created_at", 0) or dialed_at
+    cause = leg.get("cause", cause)
     return AttemptRecord(
         attempt_id=ids.attempt_id(call_id, dialed["number"]),
         number=dialed["number"],
         target=dialed["target"],
         buyer=dialed["buyer"],
         leg_id=dialed["leg_id"],
-        outcome=attempt_outcome(cause, known.get("sip_status", 0), connected=bool(connected_at)),
+        outcome=attempt_outcome(cause, leg.get("sip_status", 0), connected=bool(connected_at)),
         hangup_cause=cause,
-        sip_status=known.get("sip_status", 0),
-        hung_up_by=_attempt_hung_up_by(known, ended),
+        sip_status=leg.get("sip_status", 0),
+        hung_up_by=_attempt_hung_up_by(leg, ended),
         dialed_at=dialed_at,
-        ringing_at=ringing_at,
+        ringing_at=leg.get("ringing_at", 0),
         target_answered_at=answered_at,
         connected_at=connected_at,
         disconnected_at=ended_at if connected_at else 0,
         ended_at=ended_at,
         ring_ms=length_ms(dialed_at, answered_at or ended_at),
         connected_ms=length_ms(connected_at, ended_at),
-        end_estimated=leg is None and bool(connected_at),
+        end_estimated=not leg and bool(connected_at),
     )
 
 

@@ -32,6 +32,7 @@ DIAL_SLACK_MS = 6_000  # leg_timeout is compared in whole seconds and fires up t
 TALK_SLACK_MS = 10_000  # The switch's own sched_hangup ends a call at its longest length; this is the backstop.
 STUCK_LEG_MS_MAX = 5_000  # What a leg may take to die once we hung it up.
 RETURN_MS_MAX = 3_000  # From the end of a talk to the caller's next park, or hang-up.
+LEGLESS_CAUSES = frozenset({"GATEWAY_DOWN", "INVALID_GATEWAY", "INVALID_URL", "CHAN_NOT_IMPLEMENTED"})
 REFUSED_MAX = 50  # Lost races for a slot in one call; each uses an attempt number up.
 
 
@@ -201,7 +202,9 @@ class Hunting(Turning):
         self._take_answer(event.answered_at)
         attempt = self._current()
         attempt.bridge_done = True
-        if attempt.leg_ended:
+        if not attempt.leg_ended and event.cause in LEGLESS_CAUSES:
+            attempt.leg_cause = event.cause
+        if attempt.leg_ended or attempt.leg_cause:
             self._attempt_over(attempt)
         else:
             self._start_timer(f"leg:{attempt.number}", LEG_END_MS_MAX)

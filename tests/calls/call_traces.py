@@ -203,14 +203,14 @@ class Trace:
         event = CallParked(call_id=CALL_ID, at=self.time(at), core_uuid="core", timer_id="1", **offer)
         return self.take(event)
 
-    def done(self, at: float, digits: str = "", command: int = 0, answered: bool = True) -> list[str]:
+    def done(self, at: float, digits: str = "", command: int = 0, answered: bool = True, cause: str = "") -> list[str]:
         number = command or self.call.state.commands_given
         self.time(at)
         answered_at = (self.call.state.answered_at or self.at) if answered else 0
         return self.take(
             AppCompleted(
                 call_id=CALL_ID, at=self.at, command_id=f"{CALL_ID}.{number}", app="", answered_at=answered_at,
-                digits=digits,
+                digits=digits, cause=cause,
             )
         )  # fmt: skip
 

@@ -83,6 +83,15 @@ def test_bridge_that_made_no_leg_gives_its_slot_back_after_a_deadline() -> None:
     assert trace.told("attempt")["outcome"] == "failed"
 
 
+def test_gateway_that_makes_no_leg_is_not_waited_for() -> None:
+    trace = ringing()
+    assert trace.done(8.1, cause="GATEWAY_DOWN") == ["release :1", "usage target:acme-la"]
+    assert trace.told("attempt")["outcome"] == "unreachable"
+    trace.hung_up(9)
+    trace.ended(9.1)
+    assert [(a.outcome, a.hangup_cause) for a in trace.cdr().attempts] == [("unreachable", "GATEWAY_DOWN")]
+
+
 def test_lost_race_for_a_slot_tries_the_next_target_and_uses_the_attempt_number_up() -> None:
     trace = in_ivr()
     trace.done(8.0, digits="90210")
