@@ -16,6 +16,8 @@ from ppc_engine.catalog.model import Buyer, Campaign, Publisher
 from ppc_engine.values.document import Document, Path
 from ppc_engine.values.errors import Issue
 
+SUGGESTIONS_MAX = 20  # In one file: each compares with every name there is, and thousands can be wrong at once.
+
 # Two letters of the United States with territories and military mail (USPS Publication 28), and of Canada.
 _STATES = (
     "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR "
@@ -82,11 +84,14 @@ def campaign_references(
     if listed == []:
         yield document.issue(("targets",), "no targets, so no call could be sold (name at least one)")
     seen: set[str] = set()
+    unknown = 0
     for index, target in enumerate(listed if isinstance(listed, list) else []):
         if not isinstance(target, str):
             continue
         if targets is not None and target not in targets:
-            yield document.issue(("targets", index), _no_such("target", target, targets))
+            unknown += 1
+            likely = targets if unknown <= SUGGESTIONS_MAX else ()
+            yield document.issue(("targets", index), _no_such("target", target, likely))
         elif target in seen:
             yield document.issue(("targets", index), f"target {quoted(target)} is named twice (keep one)")
         seen.add(target)

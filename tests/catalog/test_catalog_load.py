@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ppc_engine.catalog.load import CatalogDocuments, declared_targets, load_catalog, restore_catalog
+from ppc_engine.catalog.rules import SUGGESTIONS_MAX
 from ppc_engine.values.document import Document
 from tests.catalog.catalog_texts import GOOD, KNOWN_ZIPS, broken, documents, load
 
@@ -228,6 +229,15 @@ def test_a_target_that_earns_nothing_is_a_warning_and_loads():
         f'campaigns/roofing.yaml:4:{column}: warning: targets.{index}: buyer "acme" has no offer for "roofing" '
         "(add one, or its calls earn nothing)"
         for index, column in ((0, 11), (1, 20))
+    ]
+
+
+def test_thousands_of_unknown_names_are_told_without_comparing_each_with_all():
+    unknown = [f"acme-l{index}" for index in range(SUGGESTIONS_MAX + 1)]
+    _, issues = load(broken(ROOFING, "[acme-la, acme-ny]", f"[{', '.join(unknown)}]"))
+    assert [issue.rsplit(" (", 1)[1] for issue in issues] == [
+        *SUGGESTIONS_MAX * ['did you mean "acme-la"?)'],
+        "correct the name, or add its file)",
     ]
 
 

@@ -1,5 +1,6 @@
 """The strict reader, the directory as a whole, and its revision."""
 
+import csv
 import os
 import shutil
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ppc_engine.catalog.model import TrackingNumber
 from ppc_engine.storage.catalog_files import (
     catalog_from_revision,
     flows_from_revision,
@@ -165,6 +167,15 @@ def test_the_example_loads_whole(config):
     assert set(loaded.catalog.campaigns) == set(loaded.flows) == {"roofing", "plumbing", "solar"}
     assert loaded.warnings == ()
     assert "02134" in loaded.catalog.targets["rapid-boston"][1].area.zips
+
+
+def test_the_example_numbers_belong_to_campaigns_and_publishers_with_an_offer(config):
+    catalog = load_config(config).catalog
+    with (config / "numbers.csv").open(newline="") as file:
+        numbers = [TrackingNumber.model_validate(row) for row in csv.DictReader(file)]
+    assert len({number.number for number in numbers}) == len(numbers) == 12
+    assert [number.number for number in numbers if number.test] == ["+18005550199"]
+    assert all(catalog.publisher_offer(number.publisher, number.campaign) for number in numbers)
 
 
 def test_flow_tests_and_hidden_files_are_no_part_of_it_and_a_wrong_suffix_is_told(config):
