@@ -75,7 +75,7 @@ class SQLCDRStore:
     def read_call(self, call_id: str) -> CDR | None:
         """One call by its whole id."""
         with reading(self._engine) as connection:
-            found = _read(connection, select(calls).where(calls.c.call_id == call_id))
+            found = read_cdrs(connection, select(calls).where(calls.c.call_id == call_id))
         return found[0] if found else None
 
     def find_calls(self, prefix: str) -> list[CDR]:
@@ -85,12 +85,12 @@ class SQLCDRStore:
         last = prefix + "\U0010ffff"
         wanted = or_(calls.c.call_id.between(prefix, last), calls.c.call_token.between(prefix, last))
         with reading(self._engine) as connection:
-            return _read(connection, _newest(select(calls).where(wanted), FOUND_MAX))
+            return read_cdrs(connection, _newest(select(calls).where(wanted), FOUND_MAX))
 
     def list_calls(self, only: CallFilter = CallFilter(), limit: int = 100) -> list[CDR]:
         """Calls that fit every field of the filter, newest first, at most ``limit`` (PAGE_CALLS_MAX)."""
         with reading(self._engine) as connection:
-            return _read(connection, _newest(_filtered(only), min(limit, PAGE_CALLS_MAX)))
+            return read_cdrs(connection, _newest(_filtered(only), min(limit, PAGE_CALLS_MAX)))
 
     def read_facts(self, call_id: str) -> list[dict[str, Any]]:
         """The journalled facts of a call, in order; [] when there is no such call."""
@@ -170,7 +170,8 @@ def _newest(query: Select[Any], limit: int) -> Select[Any]:
     return query.order_by(calls.c.offered_at.desc(), calls.c.call_id.desc()).limit(limit)
 
 
-def _read(connection: Connection, query: Select[Any]) -> list[CDR]:
+def read_cdrs(connection: Connection, query: Select[Any]) -> list[CDR]:
+    """The calls that a query over the calls table selects, in its order, with their attempts."""
     rows = connection.execute(query).mappings().all()
     tries = _read_attempts(connection, [(row["offered_at"], row["call_id"]) for row in rows])
     return [
