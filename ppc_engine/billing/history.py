@@ -59,19 +59,22 @@ class History:
 
 
 def find_duplicate(
-    rule: UniqueCaller, side: Literal["buyer", "publisher"], this: Occasion, history: History
+    rule: UniqueCaller, side: Literal["buyer", "publisher"], call: tuple[int, str], place: str, history: History
 ) -> Occasion | None:
-    """The latest earlier event that makes this attempt a duplicate under the rule, None when it is unique."""
+    """The latest earlier event that makes a call a duplicate under the rule, None when it is unique.
+
+    ``call`` is (offered_at, call_id) of the call in question, ``place`` what it has in the rule's scope: the campaign's
+    id, say.
+    """
     if rule.event == "converted":
         events = [c.occasion for c in history.conversions if c.side == side]
     else:
         events = history.connections
-    scope = rule.scope
-    earlier = [e for e in events if e.key < this.key and getattr(e, scope) == getattr(this, scope)]
+    earlier = [event for event in events if event.key < call and getattr(event, rule.scope) == place]
     window_us = rule.window_days * DAY_US
     if rule.event == "counted":
         earlier = _counted(earlier, window_us)
-    blocking = [event for event in earlier if _blocks(event, this.offered_at, window_us)]
+    blocking = [event for event in earlier if _blocks(event, call[0], window_us)]
     return max(blocking, key=lambda event: (event.at, event.key), default=None)
 
 

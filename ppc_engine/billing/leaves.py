@@ -5,7 +5,7 @@ Source: semantics.md, "Conversions, terms and money". No leaf hides another: eve
 
 from __future__ import annotations
 
-from ppc_engine.billing.history import DAY_US, History, Occasion, find_duplicate
+from ppc_engine.billing.history import DAY_US, History, find_duplicate
 from ppc_engine.billing.verdict import Reason, Side
 from ppc_engine.calls.record import CDR, AttemptRecord
 from ppc_engine.catalog.model import Area, Offer, UniqueCaller
@@ -50,20 +50,20 @@ def too_short(offer: Offer, attempt: AttemptRecord, *, is_longest: bool) -> Reas
     )
 
 
-def repeats(rule: UniqueCaller, side: Side, this: Occasion, cdr: CDR, history: History) -> Reason | None:
-    """Whether an earlier call of the same caller takes this one's place. ``this.at`` is not looked at."""
+def repeats(rule: UniqueCaller, side: Side, place: str, cdr: CDR, history: History) -> Reason | None:
+    """Whether an earlier call of the same caller counts instead of this one, which has ``place`` in the scope."""
     window_us = rule.window_days * DAY_US
     if not cdr.caller_key:
         if rule.no_number == "unique":
             return None
         text = "duplicate (caller has no number; policy duplicate)"
         return Reason(code="duplicate", text=text, measured=cdr.caller_kind or "no number", limit=window_us // 1000)
-    event = find_duplicate(rule, side, this, history)
+    event = find_duplicate(rule, side, (cdr.offered_at, cdr.call_id), place, history)
     if event is None:
         return None
-    elapsed_ms = (this.offered_at - event.at) // 1000
+    elapsed_ms = (cdr.offered_at - event.at) // 1000
     clock = "converted_at" if rule.event == "converted" else "connected_at"
-    if event.at <= this.offered_at:
+    if event.at <= cdr.offered_at:
         short_ms = window_us // 1000 - elapsed_ms
         told = f"{span(elapsed_ms)} since {clock}, needs {rule.window_days} d, short by {span(short_ms)}"
     else:

@@ -23,7 +23,7 @@ from ppc_engine.billing.leaves import (
     too_short,
 )
 from ppc_engine.billing.rating import amount_micros
-from ppc_engine.billing.verdict import PAYOUT_WITHOUT_REVENUE, BillableRecord, Judgement, Reason, Side
+from ppc_engine.billing.verdict import PAYOUT_WITHOUT_REVENUE, BillableRecord, Judgement, Reason, Side, Verdict
 from ppc_engine.calls.record import CDR, AttemptRecord
 from ppc_engine.catalog.model import Catalog, Offer
 from ppc_engine.values.phone import normalise
@@ -31,16 +31,34 @@ from ppc_engine.values.phone import normalise
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """One call before the qualifier. ``occasion`` is of the call as a whole; attempts fill in buyer and target."""
+    """One call before the qualifier."""
 
     cdr: CDR
     history: History
-    occasion: Occasion
+    tracking_number: str
 
-    def occasion_of(self, attempt: AttemptRecord | None, at: int = 0) -> Occasion:
-        if attempt is None:
-            return self.occasion
-        return replace(self.occasion, buyer=attempt.buyer, target=attempt.target, at=at)
+    def place(self, scope: str, attempt: AttemptRecord | None) -> str:
+        """What this call has in the scope of a duplicate rule; "" for the target of a call that dialled nobody."""
+        if scope == "tracking_number":
+            return self.tracking_number
+        owner = self.cdr if scope in ("campaign", "publisher") else attempt
+        return getattr(owner, scope) if owner is not None else ""
+
+    def conversion(self, side: Side, paid: AttemptRecord, converted_at: int) -> Conversion:
+        """The event that later calls of this caller may be duplicates of."""
+        cdr = self.cdr
+        occasion = Occasion(
+            offered_at=cdr.offered_at,
+            call_id=cdr.call_id,
+            ended_at=cdr.ended_at,
+            at=converted_at,
+            campaign=cdr.campaign,
+            publisher=cdr.publisher,
+            tracking_number=self.tracking_number,
+            buyer=paid.buyer,
+            target=paid.target,
+        )
+        return Conversion(side, occasion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +78,7 @@ def judge(cdr: CDR, catalog: Catalog, history: History) -> Judgement:
 
     ``history`` may hold other calls in any order, later ones and this one included: only earlier ones are looked at.
     """
-    case = _Case(cdr, history, _occasion(cdr))
+    case = _Case(cdr, history, tracking_number(cdr.dialed_number))
     records: list[tuple[BillableRecord, Conversion | None]] = []
     for buyer in sorted({attempt.buyer for attempt in cdr.attempts}):
         own = [attempt for attempt in cdr.attempts if attempt.buyer == buyer]
@@ -79,7 +97,7 @@ def judge(cdr: CDR, catalog: Catalog, history: History) -> Judgement:
         caller_key=cdr.caller_key,
         campaign=cdr.campaign,
         publisher=cdr.publisher,
-        tracking_number=case.occasion.tracking_number,
+        tracking_number=case.tracking_number,
         currency=campaign.currency if campaign else "",
         records=tuple(record for record, _ in records),
         conversions=tuple(conversion for _, conversion in records if conversion),
@@ -91,20 +109,6 @@ def tracking_number(dialed_number: str) -> str:
     return normalise(dialed_number) or dialed_number
 
 
-def _occasion(cdr: CDR) -> Occasion:
-    return Occasion(
-        offered_at=cdr.offered_at,
-        call_id=cdr.call_id,
-        ended_at=cdr.ended_at,
-        at=0,
-        campaign=cdr.campaign,
-        publisher=cdr.publisher,
-        tracking_number=tracking_number(cdr.dialed_number),
-        buyer="",
-        target="",
-    )
-
-
 def _judge_side(
     case: _Case, side: Side, party: str, offer: Offer | None, attempts: Sequence[AttemptRecord]
 ) -> tuple[BillableRecord, Conversion | None]:
@@ -112,44 +116,35 @@ def _judge_side(
     cdr = case.cdr
     tried = _try_all(case, side, offer, attempts)
     nearest = min(tried, key=lambda t: (len(t.reasons), -t.connected_ms))
-    record = _unpaid(case, side, party, offer, nearest)
-    if cdr.test:
-        return replace(record, reasons=(TEST_CALL,)), None
-    if offer is None:
-        return replace(record, reasons=(no_offer(side, party, cdr.campaign),)), None
     # Every attempt that a buyer had is told; the publisher is judged once, on the attempt that came nearest.
-    unmet = _without_repeats(tried if side == "buyer" else [nearest])
-    if cdr.end_estimated or any(attempt.end_estimated for attempt in cdr.attempts):
-        return replace(record, verdict="review", reasons=(end_estimated(cdr), *unmet)), None
-    paid = next((t.attempt for t in tried if not t.reasons), None)
-    if paid is None:
-        return replace(record, reasons=unmet), None
-    converted_at = paid.connected_at + offer.connected_ms_min * 1000
-    record = replace(
-        record,
-        verdict="yes",
-        amount_micros=amount_micros(offer),
-        attempt_number=paid.number,
-        converted_at=converted_at,
-        connected_at=paid.connected_at,
-        target=paid.target,
-    )
-    return record, Conversion(side, case.occasion_of(paid, converted_at))
-
-
-def _unpaid(case: _Case, side: Side, party: str, offer: Offer | None, nearest: _Tried) -> BillableRecord:
-    attempt = nearest.attempt
-    connected_at = attempt.connected_at if attempt else 0
+    reasons = _without_repeats(tried if side == "buyer" else [nearest])
+    verdict: Verdict = "no"
+    paid = None
+    if cdr.test:
+        reasons = (TEST_CALL,)
+    elif offer is None:
+        reasons = (no_offer(side, party, cdr.campaign),)
+    elif cdr.end_estimated or any(attempt.end_estimated for attempt in cdr.attempts):
+        verdict, reasons = "review", (end_estimated(cdr), *reasons)
+    elif (paid := next((t.attempt for t in tried if not t.reasons), None)) is not None:
+        verdict, reasons = "yes", ()
+    shown = paid or nearest.attempt
     is_repeat = any(reason.code == "duplicate" for reason in nearest.reasons)
-    return BillableRecord(
+    converted_at = paid.connected_at + offer.connected_ms_min * 1000 if paid and offer else 0
+    record = BillableRecord(
         side=side,
         party=party,
         offer=offer.id if offer else "",
-        verdict="no",
-        connected_at=connected_at,
-        is_counted=connected_at > 0 and not is_repeat and not case.cdr.test,
-        target=attempt.target if attempt else "",
+        verdict=verdict,
+        amount_micros=amount_micros(offer) if paid and offer else 0,
+        attempt_number=paid.number if paid else None,
+        converted_at=converted_at,
+        connected_at=shown.connected_at if shown else 0,
+        is_counted=bool(shown and shown.connected_at) and not is_repeat and not cdr.test,
+        target=shown.target if shown else "",
+        reasons=reasons,
     )
+    return record, case.conversion(side, paid, converted_at) if paid else None
 
 
 def _try_all(case: _Case, side: Side, offer: Offer | None, attempts: Sequence[AttemptRecord]) -> list[_Tried]:
@@ -176,7 +171,8 @@ def _leaves(
     else:
         found.append(too_short(offer, attempt, is_longest=is_longest))
     if offer.unique_caller is not None:
-        found.append(repeats(offer.unique_caller, side, case.occasion_of(attempt), cdr, case.history))
+        place = case.place(offer.unique_caller.scope, attempt)
+        found.append(repeats(offer.unique_caller, side, place, cdr, case.history))
     if offer.area is not None:
         found.append(outside(offer.area, cdr))
     return tuple(reason for reason in found if reason is not None)

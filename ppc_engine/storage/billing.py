@@ -19,17 +19,16 @@ from sqlalchemy.sql import ColumnElement
 from ppc_engine.billing.history import Conversion, History, Occasion
 from ppc_engine.billing.qualification import tracking_number
 from ppc_engine.billing.verdict import BillableRecord, CallKey, Judgement, Reason
-from ppc_engine.calls.record import CDR, AttemptRecord
+from ppc_engine.calls.record import CDR
 from ppc_engine.ports import BillingBatch
+from ppc_engine.storage.cdrs import read_cdrs
 from ppc_engine.storage.database import reading, writing
 from ppc_engine.storage.schema import attempts, billable_records, calls, qualified_calls, watermarks
 
-KEYS_MAX = 500  # Calls or callers named in one query.
+KEYS_MAX = 400  # Calls or callers in one query: older SQLite allows 999 values, and a call is two.
 # An engine that has kept a call open for longer than any call lasts is not running any more.
 WATERMARK_AGE_MAX_US = 6 * 3_600_000_000
 
-_CDR_FIELDS = [field.name for field in fields(CDR) if field.name != "attempts"]
-_ATTEMPT_FIELDS = [field.name for field in fields(AttemptRecord)]
 _RECORD_FIELDS = [field.name for field in fields(BillableRecord)]
 
 
@@ -141,23 +140,6 @@ class _SQLBatch:
         query = update(qualified_calls).where(same, qualified_calls.c.version == row["version"] - 1).values(row)
         changed = self._connection.execute(query).rowcount
         assert changed == 1, f"version {row['version'] - 1} of a call is not in force"
-
-
-def read_cdrs(connection: Connection, query: Any) -> list[CDR]:
-    """The calls that a query over the calls table selects, in its order, with their attempts."""
-    rows = connection.execute(query).all()
-    tries: dict[CallKey, list[AttemptRecord]] = {}
-    for some in _portions([(row.offered_at, row.call_id) for row in rows]):
-        of_these = select(attempts).where(_is_one_of(attempts, some))
-        for row in connection.execute(of_these.order_by(attempts.c.offered_at, attempts.c.call_id, attempts.c.number)):
-            record = AttemptRecord(**{name: getattr(row, name) for name in _ATTEMPT_FIELDS})
-            tries.setdefault((row.offered_at, row.call_id), []).append(record)
-    found = []
-    for row in rows:
-        values = {name: getattr(row, name) for name in _CDR_FIELDS}
-        values["sub_ids"] = orjson.loads(values["sub_ids"])
-        found.append(CDR(**values, attempts=tuple(tries.get((row.offered_at, row.call_id), ()))))
-    return found
 
 
 def _portions(keys: Collection[Any]) -> Iterator[list[Any]]:

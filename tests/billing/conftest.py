@@ -35,6 +35,9 @@ class Books:
         """{call_id: judgement} of everything judged, as a reader of the tables sees it."""
         return stored(self.engine)
 
+    def close(self):
+        self.engine.dispose()
+
 
 @pytest.fixture
 def books():
@@ -46,7 +49,7 @@ def books():
 
     yield open_books
     for one in opened:
-        one.engine.dispose()
+        one.close()
 
 
 @pytest.fixture(params=["judged one by one", "through the database"])
