@@ -31,7 +31,7 @@ from ppc_engine.switch.esl_switch import ESLSwitch, SwitchState
 from ppc_engine.telemetry.http import MonitoringServer
 from ppc_engine.telemetry.hub import HubWatch
 from ppc_engine.telemetry.metrics import Metrics
-from ppc_engine.values.errors import ConfigError, PPCError
+from ppc_engine.values.errors import ConfigError, OutsideError, PPCError
 from ppc_engine.values.places import Places
 
 STOP_S_MAX = 10.0
@@ -81,7 +81,7 @@ class RunningEngine:
         self.hub_watch = HubWatch(metrics.hub_delayed, lambda seconds: log("hub_late", seconds=round(seconds, 3)))
         self.monitoring = self._monitoring(settings)
         self._switch = SwitchState(up=False, core_uuid="", detail="not connected yet")
-        self._in_step = False
+        self._stepped = Signal()
         self._came_up = Signal()
 
     def start(self) -> None:
@@ -125,6 +125,16 @@ class RunningEngine:
             return False
         return True
 
+    def wait_in_step(self, timeout_s: float) -> None:
+        """Wait until the switch is connected and was asked what lives. Raises OutsideError with what is missing."""
+        if not self._stepped.wait(timeout=timeout_s):
+            raise OutsideError(f"the switch is not ready after {timeout_s:g} s: {self._switch.detail}")
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call lives, or a finished one is not in the database yet."""
+        return bool(self.dispatcher.calls) or self.batcher.pending > 0
+
     def _stopping(self) -> bool:
         return self.supervisor.stopping
 
@@ -139,7 +149,7 @@ class RunningEngine:
         if state.up:
             self._came_up.set()
         else:
-            self._in_step = False
+            self._stepped.clear()
             self.dispatcher.hold()
 
     def _keep_in_step(self) -> None:
@@ -156,7 +166,7 @@ class RunningEngine:
                     self._clock.sleep(RESYNC_RETRY_S)
                     self._came_up.set()
             else:
-                self._in_step = True
+                self._stepped.set()
                 self._log("in_step", calls=len(self.dispatcher.calls))
 
     def _config_in_force(self, config: LoadedConfig) -> None:
@@ -184,7 +194,7 @@ class RunningEngine:
             health={"event_loop": lambda: self.hub_watch.complaint()},
             ready={
                 "switch": lambda: "" if self._switch.up else self._switch.detail or "away",
-                "in_step": lambda: "" if self._in_step else "the switch was not asked yet what lives",
+                "in_step": lambda: "" if self._stepped.is_set() else "the switch was not asked yet what lives",
                 "journal": lambda: self.journal.failed,
                 "config": lambda: "" if self.config.context is not None else "nothing loaded",
             },
