@@ -96,6 +96,9 @@ class CapacityStore(Protocol):
         """Take a slot of every cap or none. {} when taken (also when this lease holds them already), else what was
         full, as cap -> [used, limit]."""
 
+    def restore(self, lease_id: str, caps: Iterable[str]) -> None:
+        """After a restart: count the slots of a call that may live, whatever the limits are now."""
+
     def release(self, lease_id: str) -> bool:
         """Give a lease's slots back; False when there was no such lease."""
 

@@ -64,6 +64,14 @@ class Call(Hunting):
             return False
         return self.state.hunt is None or self.state.hunt.step is not Step.TALK
 
+    def held_leases(self) -> dict[str, dict[str, int]]:
+        """Leases that were granted; one that was only asked for when the engine died is not held."""
+        state = self.state
+        asked = state.call_id if state.phase is Phase.CLAIMING else ""
+        if state.hunt is not None and state.hunt.step is Step.RESERVE:
+            asked = self._current().attempt_id
+        return {lease_id: caps for lease_id, caps in state.leases.items() if lease_id != asked}
+
     def handle(self, event: Event) -> Turn:
         """Take one event; the turn says what was decided and what is to be done, in order."""
         self._at = event.at

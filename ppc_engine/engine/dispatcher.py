@@ -85,8 +85,8 @@ class Dispatcher:
         """Take over a call that the journal holds; its slots are counted again from this moment."""
         runner = CallRunner(self, call, [orjson.dumps(fact) for fact in facts])
         self.calls[runner.call_id] = runner
-        for lease_id, caps in call.state.leases.items():
-            self.capacity.reserve(lease_id, {cap: max(limit, 1 << 30) for cap, limit in caps.items()})
+        for lease_id, caps in call.held_leases().items():
+            self.capacity.restore(lease_id, caps)
         self.telemetry.call_adopted()
         return runner
 

@@ -51,9 +51,7 @@ def leg_ended(at: int, bridged_at: int = 0) -> LegEnded:
 
 
 def channel(app: str, bridged: str = "", **more: Any) -> LiveChannel:
-    return LiveChannel(
-        call_id=CALL_ID, app=app, answered_at=T0 + 1, bridged_leg_id=bridged, variables={}, **more
-    )
+    return LiveChannel(call_id=CALL_ID, app=app, answered_at=T0 + 1, bridged_leg_id=bridged, variables={}, **more)
 
 
 def test_call_takes_its_slots_dials_and_gives_everything_back() -> None:
@@ -235,6 +233,17 @@ def test_call_that_ended_while_no_engine_lived_gets_one_estimated_record() -> No
     assert world.capacity.used_now() == {}
 
 
+def test_slot_that_was_only_asked_for_is_not_counted_after_a_restart() -> None:
+    first = World(direct())
+    first.post(parked())
+    asked = [pair for pair in first.journal.facts if pair[1]["e"]["k"] not in ("SlotReserved",)][:1]
+    journal = ListJournal()
+    journal.facts = asked
+    world, _ = restart(journal, direct(), [channel("park")])
+    assert world.capacity.used_now() == {}
+    world.dispatcher.calls.clear()
+
+
 def test_call_that_only_lacked_its_record_is_finished_without_the_switch() -> None:
     first = World(direct())
     first.post(parked())
@@ -246,9 +255,7 @@ def test_call_that_only_lacked_its_record_is_finished_without_the_switch() -> No
 
 
 def test_call_that_parked_while_nobody_listened_is_claimed_and_a_foreign_one_left_alone() -> None:
-    missed = LiveChannel(
-        call_id=CALL_ID, app="park", answered_at=0, bridged_leg_id="", variables={}, parked=parked()
-    )
+    missed = LiveChannel(call_id=CALL_ID, app="park", answered_at=0, bridged_leg_id="", variables={}, parked=parked())
     foreign = LiveChannel(call_id="foreign", app="bridge", answered_at=1, bridged_leg_id="x", variables={})
     world, reconciler = restart(ListJournal(), direct(), [missed, foreign])
     reconciler.resynchronise()
