@@ -13,6 +13,7 @@ from ppc_engine.billing.history import Conversion
 
 Side = Literal["buyer", "publisher"]
 Verdict = Literal["yes", "no", "pending", "review"]
+SIDES: tuple[Side, ...] = ("buyer", "publisher")
 CallKey = tuple[int, str]  # (offered_at, call_id): the order in which calls are judged.
 
 PAYOUT_WITHOUT_REVENUE = "payout_without_revenue"

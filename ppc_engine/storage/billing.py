@@ -7,6 +7,7 @@ the other and neither judges on what the other is about to change.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
@@ -20,12 +21,16 @@ from ppc_engine.billing.history import Conversion, History, Occasion
 from ppc_engine.billing.qualification import tracking_number
 from ppc_engine.billing.verdict import BillableRecord, CallKey, Judgement, Reason
 from ppc_engine.calls.record import CDR
+from ppc_engine.catalog.model import Catalog
 from ppc_engine.ports import BillingBatch
+from ppc_engine.storage.catalog_files import catalog_from_revision
 from ppc_engine.storage.cdrs import read_cdrs
 from ppc_engine.storage.database import reading, writing
+from ppc_engine.storage.revisions import load_revision
 from ppc_engine.storage.schema import attempts, billable_records, calls, qualified_calls, watermarks
 
 KEYS_MAX = 400  # Calls or callers in one query: older SQLite allows 999 values, and a call is two.
+CATALOGS_KEPT = 32  # Calls of one batch are minutes apart; few revisions are in use at a time.
 # An engine that has kept a call open for longer than any call lasts is not running any more.
 WATERMARK_AGE_MAX_US = 6 * 3_600_000_000
 
@@ -50,6 +55,26 @@ def oldest_open_call(engine: Engine, now_us: int) -> int | None:
     query = select(func.min(at)).where(at > max(0, now_us - WATERMARK_AGE_MAX_US))
     with reading(engine) as connection:
         return connection.execute(query).scalar_one()
+
+
+class StoredTerms:
+    """The catalog of a revision as the database has it, None when it does not; the latest few are kept."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._catalogs: OrderedDict[str, Catalog] = OrderedDict()
+
+    def __call__(self, revision: str) -> Catalog | None:
+        found = self._catalogs.get(revision)
+        if found is None:
+            try:
+                found = catalog_from_revision(load_revision(self._engine, revision))
+            except KeyError:
+                return None
+            self._catalogs[revision] = found
+            if len(self._catalogs) > CATALOGS_KEPT:
+                self._catalogs.popitem(last=False)
+        return found
 
 
 class SQLBillingStore:
