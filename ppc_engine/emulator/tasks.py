@@ -1,0 +1,87 @@
+"""The scheduler of the switch: hang-ups and transfers at a later moment, by id and by group (the leg's UUID).
+
+Source: switch_scheduler.c. Moments are whole seconds: ``+N`` is due at the second now + N, and the list is looked at
+when a task is added and then each half second; so +6 fires between 5.0 and 6.5 s later (recorded).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ppc_engine.emulator import causes
+
+if TYPE_CHECKING:
+    from ppc_engine.emulator.model import SwitchModel
+
+SECOND_US = 1_000_000
+LOOK_EVERY_US = 500_000
+
+TRANSFER = "switch_ivr_schedule_transfer"
+HANGUP = "switch_ivr_schedule_hangup"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    id: int
+    description: str
+    group: str
+    second: int
+    arguments: tuple[str, ...]
+
+
+class Tasks:
+    """Tasks that wait. Ids count up over the whole switch."""
+
+    def __init__(self, model: SwitchModel) -> None:
+        self._model = model
+        self._last_id = 0
+        self.waiting: dict[int, Task] = {}
+
+    def add(self, when: str, description: str, group: str, arguments: tuple[str, ...]) -> int:
+        """Schedule something for a leg; ``when`` is "+seconds" or a second of the epoch. Returns the id."""
+        now = self._model.now
+        seconds = int(when.lstrip("+") or 0) if when.lstrip("+").isdigit() else 0
+        second = now // SECOND_US + seconds if when.startswith("+") else seconds
+        self._last_id += 1
+        task = Task(self._last_id, description, group, second, arguments)
+        self.waiting[task.id] = task
+        looks = max(0, -(-(second * SECOND_US - now) // LOOK_EVERY_US))
+        self._model.at(now + looks * LOOK_EVERY_US, self._fire, task.id)
+        self._say("ADD_SCHEDULE", task)
+        return task.id
+
+    def delete(self, id_or_group: str) -> int:
+        """Delete one task by its id or all of a group; returns how many."""
+        if id_or_group.isdigit():
+            doomed = [task for task in [self.waiting.get(int(id_or_group))] if task]
+        else:
+            doomed = [task for task in self.waiting.values() if task.group == id_or_group]
+        for task in doomed:
+            del self.waiting[task.id]
+            self._say("DEL_SCHEDULE", task)
+        return len(doomed)
+
+    def _fire(self, task_id: int) -> None:
+        task = self.waiting.pop(task_id, None)
+        if task is None:
+            return
+        channel = self._model.channels.get(task.group)
+        if channel is not None and channel.up:
+            if task.description == TRANSFER:
+                extension, dialplan, context = task.arguments
+                self._model.send_to(channel, extension, dialplan, context)
+            else:
+                self._model.hang_up(channel, causes.by_name(task.arguments[0]))
+        self._say("DEL_SCHEDULE", task)
+
+    def _say(self, event: str, task: Task) -> None:
+        self._model.emit(
+            event,
+            extra={
+                "Task-ID": str(task.id),
+                "Task-Desc": task.description,
+                "Task-Group": task.group,
+                "Task-Runtime": str(task.second),
+            },
+        )
