@@ -1,0 +1,126 @@
+"""The network that the live calls run in: targets, campaigns, flows and numbers, made for the cases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trunk_sipp import Targets
+
+PUBLISHER = "live-publisher"
+BUYER = "live-buyer"
+NUMBER = "+1800555{:04d}"
+SLOTS = 2  # Cap of the target "capped".
+
+FIRST, LAST = 1, 9  # Priorities: what fails is asked first, what answers last.
+TARGETS: dict[str, dict[str, Any]] = {
+    "busy": {"priority": FIRST},
+    "unavailable": {"priority": FIRST},
+    "moved": {"priority": FIRST},
+    "rings": {"priority": FIRST, "ring_ms_max": 3_000},
+    "nobody": {"priority": FIRST, "progress_ms_max": 3_000},
+    "silent": {"priority": FIRST, "progress_ms_max": 3_000, "ring_ms_max": 6_000},
+    "leaves-early": {"priority": FIRST},
+    "slow": {"priority": FIRST, "ring_ms_max": 40_000},
+    "slower": {"priority": FIRST, "ring_ms_max": 60_000},
+    "capped": {"priority": FIRST, "concurrency_cap": SLOTS},
+    "stays": {"priority": LAST},
+    "leaves": {"priority": LAST},
+    "beverly-hills": {"priority": LAST, "area": {"zips": ["90210"]}},
+    "new-york": {"priority": LAST, "area": {"states": ["NY"]}},
+}
+
+# Campaign -> flow and targets. "direct" rings at once; "greeted" answers first; "asked" answers and asks for the ZIP.
+CAMPAIGNS: dict[str, tuple[str, list[str]]] = {
+    "answered": ("direct", ["stays"]),
+    "target-leaves": ("direct", ["leaves"]),
+    "busy-then-next": ("direct", ["busy", "stays"]),
+    "no-answer-then-next": ("greeted", ["rings", "stays"]),
+    "unreachable-then-next": ("direct", ["nobody", "stays"]),
+    "silent-then-next": ("direct", ["silent", "stays"]),
+    "unavailable-then-next": ("direct", ["unavailable", "stays"]),
+    "moved-then-next": ("direct", ["moved", "stays"]),
+    "recovered": ("greeted", ["leaves-early", "stays"]),
+    "ringing": ("direct", ["slow"]),
+    "ringing-greeted": ("greeted", ["slow"]),
+    "ringing-long": ("direct", ["slower"]),
+    "ringing-long-greeted": ("greeted", ["slower"]),
+    "by-zip": ("asked", ["beverly-hills", "new-york"]),
+    "capped": ("direct", ["capped"]),
+}
+NUMBERS = {campaign: NUMBER.format(100 + index) for index, campaign in enumerate(CAMPAIGNS)}
+UNKNOWN_NUMBER = NUMBER.format(999)
+
+_EXITS = {
+    "ended": "bye", "no_match": "sorry", "all_closed": "sorry", "all_capped": "busy", "all_no_answer": "sorry",
+    "recovered_none": "bye",
+}  # fmt: skip
+_SELL = {"type": "route", "exits": _EXITS}
+_SAID = {"type": "play", "prompt": "sorry_no_match", "exits": {"done": "bye"}}
+_BYE = {"type": "hangup", "cause": "NORMAL_CLEARING"}
+_ENDS = {"sorry": _SAID, "busy": {"type": "play", "prompt": "all_busy", "exits": {"done": "bye"}}, "bye": _BYE}
+_ZIP = {
+    "type": "collect_zip", "prompt": "enter_zip", "retry_prompt": "bad_zip", "tries": 3, "first_digit_ms_max": 4_000,
+    "next_digit_ms_max": 2_000, "total_ms_max": 40_000, "exits": {"ok": "sell", "zip_failed": "sorry"},
+}  # fmt: skip
+FLOWS: dict[str, dict[str, Any]] = {
+    "direct": {
+        "start": "sell",
+        "nodes": {
+            "sell": _SELL,
+            "sorry": {"type": "hangup", "cause": "NO_ANSWER"},
+            "busy": {"type": "hangup", "cause": "USER_BUSY"},
+            "bye": _BYE,
+        },
+    },
+    "greeted": {
+        "start": "answer",
+        "nodes": {"answer": {"type": "answer", "exits": {"done": "sell"}}, "sell": _SELL, **_ENDS},
+    },
+    "asked": {
+        "start": "answer",
+        "nodes": {
+            "answer": {"type": "answer", "exits": {"done": "welcome"}},
+            "welcome": {"type": "play", "prompt": "welcome", "exits": {"done": "ask"}},
+            "ask": _ZIP,
+            "sell": _SELL,
+            **_ENDS,
+        },
+    },
+}
+
+
+def network_files(targets: Targets) -> dict[str, Any]:
+    """Every file of the configuration, by path; the targets' addresses are those of the running SIPps."""
+    made = [{"id": name, "destination": targets.address(name), **more} for name, more in TARGETS.items()]
+    # YAML numbers in the strict loader are text: ZIPs are quoted by the dumper because they are strings here.
+    offers = [{"campaign": name, "amount": "10.00", "connected_ms_min": 3_000} for name in CAMPAIGNS]
+    files: dict[str, Any] = {
+        "engine.yaml": {"log_level": "debug"},
+        f"catalog/buyers/{BUYER}.yaml": {
+            "id": BUYER,
+            "name": "Live Buyer",
+            "zone": "America/New_York",
+            "targets": made,
+            "offers": [{"id": f"{offer['campaign']}-revenue", **offer} for offer in offers],
+        },
+        f"catalog/publishers/{PUBLISHER}.yaml": {
+            "id": PUBLISHER,
+            "name": "Live Publisher",
+            "zone": "America/New_York",
+            "concurrency_cap": 500,
+            "offers": [{"id": f"{offer['campaign']}-payout", **offer, "amount": "5.00"} for offer in offers],
+        },
+    }
+    for name, (flow, of) in CAMPAIGNS.items():
+        campaign = {"id": name, "name": name, "flow": flow, "targets": of, "concurrency_cap": 200}
+        if name == "recovered":
+            campaign["recovery"] = {"connected_ms_max": 10_000, "reroutes_max": 2}
+        files[f"catalog/campaigns/{name}.yaml"] = campaign
+    for name, flow in FLOWS.items():
+        files[f"flows/{name}.yaml"] = {"id": name, **flow}
+    return files
+
+
+def network_numbers() -> list[tuple[str, str, str]]:
+    """(number, campaign, publisher) of every tracking number."""
+    return [(number, campaign, PUBLISHER) for campaign, number in NUMBERS.items()]
