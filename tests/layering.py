@@ -20,14 +20,14 @@ FLOORS = {
     "ports": 1,
     "engine": 2,
     **dict.fromkeys(ADAPTERS, 3),
-    **dict.fromkeys(("settings", "wiring", "cli", "__main__"), 4),
+    **dict.fromkeys(("settings", "live_config", "wiring", "cli", "__main__"), 4),
 }
-TOP = ("settings", "wiring", "cli", "__main__")  # floor 4, each may import those before it
+TOP = ("settings", "live_config", "wiring", "cli", "__main__")  # floor 4, each may import those before it
 
 THIRD_PARTY = {
     0: {"pydantic", "phonenumbers"},
     1: set(),
-    2: {"gevent", "greenlet", "structlog"},
+    2: {"gevent", "greenlet", "orjson"},
 }
 _IMPURE = """
     asyncio atexit concurrent contextvars ctypes dbm fcntl fileinput ftplib gc getpass glob http importlib.resources io

@@ -6,9 +6,10 @@ ends, wherever it stands, except in the ids of calls, legs and commands. What a 
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, BinaryIO, Literal
 
 import orjson
@@ -22,6 +23,9 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 STEP_LEVELS = {
     "bug": "error",
     "hub_late": "warning",
+    "config_refused": "error",
+    "resync_failed": "warning",
+    "switch_down": "warning",
     "claim_not_dropped": "warning",
     "claim_not_renewed": "warning",
     "command_unanswered": "warning",
@@ -95,6 +99,29 @@ class Log:
 
     def __call__(self, event: str, call_id: str = "", **fields: Any) -> None:
         """One step. ``call_id`` is "" for what concerns no call, and is on the line nevertheless."""
-        level = STEP_LEVELS.get(event, "info")
+        self.write(STEP_LEVELS.get(event, "info"), event, call_id, fields)
+
+    def write(self, level: str, event: str, call_id: str, fields: Mapping[str, Any]) -> None:
+        """One step at a level of its own."""
         if LEVELS[level] >= self._threshold:
             getattr(self._logger, level)(event, call_id=call_id, **fields)
+
+
+class _Forward(logging.Handler):
+    """Brings what is logged by the standard library's means into ours, masked like everything else."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._write = log.write
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = "error" if record.levelno >= logging.ERROR else record.levelname.lower()
+        fields = {"logger": record.name, "detail": record.getMessage()}
+        if record.exc_info:
+            fields["traceback"] = logging.Formatter().formatException(record.exc_info)
+        self._write(level if level in LEVELS else "info", "library", "", fields)
+
+
+def capture_standard_logging(log: Log, level: str = "warning") -> None:
+    """From now on, what any module logs by ``logging`` from this level on becomes a line of ``log``, and only that."""
+    logging.basicConfig(level=LEVELS[level], handlers=[_Forward(log)], force=True)

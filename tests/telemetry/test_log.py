@@ -2,13 +2,14 @@
 
 import io
 import json
+import logging
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppc_engine.telemetry.log import STEP_LEVELS, Log, mask_number
+from ppc_engine.telemetry.log import STEP_LEVELS, Log, capture_standard_logging, mask_number
 
 CALL_ID = "0b6f9a1e-11f0-4f7e-9d3a-123456789012"  # Its last group is all digits, as one in 300 is.
 
@@ -106,3 +107,30 @@ def test_people_get_a_readable_line(out):
 
 def test_the_levels_are_known_ones():
     assert set(STEP_LEVELS.values()) <= {"debug", "info", "warning", "error"}
+
+
+@pytest.fixture
+def standard_logging():
+    """Puts the standard library's logging back as it was."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield logging.getLogger("greenswitch.esl")
+    root.handlers[:], root.level = before
+
+
+def test_what_libraries_log_is_a_masked_line_of_ours(out, standard_logging, capsys):
+    capture_standard_logging(Log(stream=out))
+    standard_logging.warning("no channel for %s", "+13105550123")
+    standard_logging.info("too small to tell")
+    try:
+        raise OSError("caller 3105550123")
+    except OSError:
+        standard_logging.critical("send failed", exc_info=True)
+    told = lines(out)
+    assert [(line["event"], line["level"], line["logger"]) for line in told] == [
+        ("library", "warning", "greenswitch.esl"),
+        ("library", "error", "greenswitch.esl"),
+    ]
+    assert told[0]["detail"] == "no channel for +1310***0123"
+    assert "OSError: caller 3105***0123" in told[1]["traceback"]
+    assert capsys.readouterr() == ("", "")
