@@ -69,8 +69,11 @@ class Switch(Protocol):
     def drop_claim(self, call_id: str, timer_id: str) -> None:
         """Delete one dead-man's timer by its id (after a bridge that a renewal may have crossed)."""
 
-    def live_channels(self) -> list[LiveChannel]:
-        """Every caller's leg that is alive now, by the session table and not by a listing alone."""
+    def live_channels(self, known: Collection[str] = ()) -> list[LiveChannel]:
+        """Every caller's leg that is alive now, by the session table and not by a listing alone.
+
+        ``known`` calls are looked up in any case: a listing lags behind, and may miss a call that lives.
+        """
 
 
 class CallJournal(Protocol):

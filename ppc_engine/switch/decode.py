@@ -1,0 +1,309 @@
+"""The only reader of FreeSWITCH's header names: JSON events and dumps -> the facts of calls/events.py.
+
+Decides which events are ours and what of them is believed. Everything that a stranger can write (names, numbers,
+headers, digits) is text without control characters and of bounded length here, and is never an identifier: who a call
+is, which leg and which command, comes from UUIDs that the switch or we made. Times are the switch's own microseconds.
+Header sets and orders: esl-transcripts; meaning and moment of each variable: freeswitch.md A6, A7.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from ppc_engine.calls.events import AppCompleted, CallEnded, CallHungUp, CallParked, Event, LegBridged, LegEnded
+from ppc_engine.ports import LiveChannel
+
+Headers = Mapping[str, Any]
+
+TEXT_CHARS_MAX = 128
+DIGITS_CHARS_MAX = 128  # The switch's own buffer of play_and_get_digits.
+STAMP_DIGITS_MAX = 17  # Microseconds since 1970 have 16 digits until the year 2286.
+
+CALL_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+COMMAND_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([0-9]{1,6})")
+
+# Which headers of the caller's INVITE become sub-ids; every other header of a stranger is ignored.
+SUB_IDS = {"sub_id": "variable_sip_h_X-Sub-ID"} | {f"sub_id_{n}": f"variable_sip_h_X-Sub-ID-{n}" for n in range(1, 6)}
+
+_SIP_STATUSES = (
+    "variable_sip_term_status",
+    "variable_proto_specific_hangup_cause",  # sip:486
+    "variable_sip_invite_failure_status",
+)
+_AFTER_BRIDGE = ("variable_transfer_after_bridge", "variable_hangup_after_bridge")
+
+# Applications that the dialplan's execute_on_pre_bridge runs inside a bridge, hiding its name (seen in uuid_dump).
+_WITHIN_BRIDGE = frozenset(("bridge", "sched_cancel"))
+
+_HEAD = b'{"Event-Name":"'
+_APPLICATION_UUID = b'"Application-UUID":"'
+_COMMAND_ID_BYTES = re.compile(COMMAND_ID.pattern.encode() + b'"')
+
+
+class MalformedError(ValueError):
+    """An event that lacks what its kind always has, or is no JSON object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The switch lives. Of all legs ever started, ``legs_live`` are not over yet."""
+
+    at: int
+    core_uuid: str
+    legs_started: int
+    legs_live: int
+
+
+def event_name(body: bytes) -> str:
+    """The Event-Name, without reading the rest: the switch writes it first. "" when the body is no event."""
+    if body.startswith(_HEAD):
+        end = body.find(b'"', len(_HEAD), len(_HEAD) + 64)
+        if end > 0:
+            return body[len(_HEAD) : end].decode("ascii", "replace")
+    try:
+        return _text(load(body), "Event-Name")
+    except MalformedError:
+        return ""
+
+
+def decode_event(name: str, body: bytes) -> Event | Heartbeat | None:
+    """What an event means to us, or None when it is not about a call of ours. Raises MalformedError."""
+    if name == "CHANNEL_EXECUTE_COMPLETE" and not _is_ours(body):
+        return None  # The dialplan's own applications: five a call, told from ours without reading 6 KB of JSON.
+    reader = _READERS.get(name)
+    return reader(load(body)) if reader else None
+
+
+def decode_dump(body: bytes, timer_ids: Mapping[str, tuple[str, ...]]) -> LiveChannel | None:
+    """A caller's leg from ``uuid_dump <uuid> json``; None when it is another leg or was not claimed by our dialplan.
+
+    ``app`` is "park" when nothing that we sent is running, "ppc_fallback" when the dialplan has taken the call back,
+    else the running application ("bridge" from the first ring to the end of the talk).
+    """
+    headers = load(body)
+    if not _is_claimed(headers):
+        return None
+    call_id = _uuid(headers, "Unique-ID")
+    bond = _text(headers, "variable_signal_bond")
+    armed = timer_ids.get(call_id, ())
+    first = _digits(headers, "variable_last_sched_id")
+    return LiveChannel(
+        call_id=call_id,
+        app=_running_app(headers),
+        answered_at=_stamp(headers, "Caller-Channel-Answered-Time"),
+        bridged_leg_id=bond if CALL_ID.fullmatch(bond) else "",
+        variables={
+            name.removeprefix("variable_"): _text(headers, name)
+            for name in headers
+            if name.startswith("variable_ppc_")
+            or name in ("variable_transfer_after_bridge", "variable_hangup_after_bridge")
+        },
+        timer_ids=armed if not first or first in armed else (*armed, first),
+        parked=_parked(headers),
+    )
+
+
+def load(body: bytes) -> Headers:
+    """A JSON object of the switch, whose strings may hold any bytes. Raises MalformedError."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        try:
+            value = json.loads(body.decode("utf-8", "replace"), strict=False)
+        except (ValueError, RecursionError) as error:
+            raise MalformedError("not JSON") from error
+    if not isinstance(value, dict):
+        raise MalformedError("not a JSON object")
+    return value
+
+
+def _is_ours(body: bytes) -> bool:
+    at = body.rfind(_APPLICATION_UUID)
+    return at >= 0 and _COMMAND_ID_BYTES.match(body, at + len(_APPLICATION_UUID)) is not None
+
+
+def _is_claimed(headers: Headers) -> bool:
+    return headers.get("Call-Direction") == "inbound" and "variable_ppc_dialplan" in headers
+
+
+def _parked(headers: Headers) -> CallParked | None:
+    if not _is_claimed(headers):
+        return None
+    trunk = _text(headers, "variable_ppc_trunk") or _text(headers, "variable_acl_token")
+    return CallParked(
+        call_id=_uuid(headers, "Unique-ID"),
+        at=_required_stamp(headers, "Event-Date-Timestamp"),
+        core_uuid=_uuid(headers, "Core-UUID"),
+        dialed_number=_text(headers, "variable_ppc_dialed_number"),
+        caller_number=_text(headers, "Caller-Caller-ID-Number"),
+        caller_name=_text(headers, "Caller-Caller-ID-Name"),
+        offered_at=_required_stamp(headers, "Caller-Channel-Created-Time"),
+        answered_at=_stamp(headers, "Caller-Channel-Answered-Time"),
+        trunk=trunk or _text(headers, "variable_sip_network_ip"),
+        dialplan=_number(headers, "variable_ppc_dialplan"),
+        timer_id=_digits(headers, "variable_last_sched_id"),
+        sub_ids={key: _text(headers, name) for key, name in SUB_IDS.items() if name in headers},
+    )
+
+
+def _app_completed(headers: Headers) -> AppCompleted | None:
+    command_id = _text(headers, "Application-UUID")
+    match = COMMAND_ID.fullmatch(command_id)
+    if match is None or match[1] != _uuid(headers, "Unique-ID"):
+        return None
+    app = _text(headers, "Application")
+    digits = _text(headers, f"variable_ppc_d{match[2]}")
+    disposition = _text(headers, "variable_originate_disposition") if app == "bridge" else ""
+    return AppCompleted(
+        call_id=match[1],
+        at=_required_stamp(headers, "Event-Date-Timestamp"),
+        command_id=command_id,
+        app=app,
+        answered_at=_stamp(headers, "Caller-Channel-Answered-Time"),
+        digits="".join(digit for digit in digits if digit in "0123456789*#ABCD")[:DIGITS_CHARS_MAX],
+        cause="" if disposition == "SUCCESS" else disposition,
+    )
+
+
+def _bridged(headers: Headers) -> LegBridged | None:
+    if not _is_claimed(headers):
+        return None
+    return LegBridged(
+        call_id=_uuid(headers, "Unique-ID"),
+        at=_required_stamp(headers, "Event-Date-Timestamp"),
+        leg_id=_uuid(headers, "Bridge-B-Unique-ID"),
+    )
+
+
+def _hung_up(headers: Headers) -> CallHungUp | None:
+    if not _is_claimed(headers):
+        return None
+    return CallHungUp(
+        call_id=_uuid(headers, "Unique-ID"),
+        at=_required_stamp(headers, "Event-Date-Timestamp"),
+        cause=_text(headers, "Hangup-Cause"),
+    )
+
+
+def _ended(headers: Headers) -> CallEnded | LegEnded | None:
+    if _is_claimed(headers):
+        return CallEnded(
+            call_id=_uuid(headers, "Unique-ID"),
+            offered_at=_clock(headers, "start", "Created"),
+            destination=_text(headers, "Caller-Destination-Number"),
+            **_ending(headers),
+        )
+    call_id = _text(headers, "variable_ppc_call")
+    if headers.get("Call-Direction") != "outbound" or not CALL_ID.fullmatch(call_id):
+        return None
+    ringing = (_clock(headers, "progress", "Progress"), _clock(headers, "progress_media", "Progress-Media"))
+    return LegEnded(
+        call_id=call_id,
+        leg_id=_uuid(headers, "Unique-ID"),
+        created_at=_clock(headers, "start", "Created"),
+        ringing_at=min((stamp for stamp in ringing if stamp), default=0),
+        bridged_at=_clock(headers, "bridge", "Bridged"),
+        **_ending(headers),
+    )
+
+
+def _ending(headers: Headers) -> dict[str, Any]:
+    at = _required_stamp(headers, "Event-Date-Timestamp")
+    return {
+        "at": at,
+        "cause": _text(headers, "Hangup-Cause"),
+        "q850": _number(headers, "variable_hangup_cause_q850"),
+        "sip_status": _sip_status(headers),
+        "disposition": _text(headers, "variable_sip_hangup_disposition"),
+        "answered_at": _clock(headers, "answer", "Answered"),
+        "ended_at": _clock(headers, "end", "Hangup") or at,
+    }
+
+
+def _heartbeat(headers: Headers) -> Heartbeat:
+    return Heartbeat(
+        at=_required_stamp(headers, "Event-Date-Timestamp"),
+        core_uuid=_uuid(headers, "Core-UUID"),
+        legs_started=_number(headers, "Session-Since-Startup"),
+        legs_live=_number(headers, "Session-Count"),
+    )
+
+
+_READERS: Mapping[str, Callable[[Headers], Event | Heartbeat | None]] = {
+    "CHANNEL_PARK": _parked,
+    "CHANNEL_EXECUTE_COMPLETE": _app_completed,
+    "CHANNEL_BRIDGE": _bridged,
+    "CHANNEL_HANGUP": _hung_up,
+    "CHANNEL_HANGUP_COMPLETE": _ended,
+    "HEARTBEAT": _heartbeat,
+}
+
+
+def _running_app(headers: Headers) -> str:
+    if _text(headers, "Caller-Destination-Number") == "ppc_fallback":
+        return "ppc_fallback"
+    # The switch sets current_loop for as long as an application of a sendmsg runs; current_application stays behind.
+    if "variable_current_loop" not in headers:
+        return "park"
+    app = _text(headers, "variable_current_application")
+    return "bridge" if app in _WITHIN_BRIDGE else app
+
+
+def _sip_status(headers: Headers) -> int:
+    """The final SIP status of a leg's INVITE: 486 and 503 share a cause family, and only this tells them apart."""
+    for name in (
+        "variable_sip_term_status",
+        "variable_proto_specific_hangup_cause",
+        "variable_sip_invite_failure_status",
+    ):
+        status = _text(headers, name).removeprefix("sip:")
+        if status.isascii() and status.isdigit() and len(status) == 3:
+            return int(status)
+    return 0
+
+
+def _text(headers: Headers, name: str) -> str:
+    """A value as one line of bounded text; lists (a value that began with ARRAY::) are joined."""
+    value = headers.get(name, "")
+    if type(value) is not str:
+        value = ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+    value = value[:TEXT_CHARS_MAX]
+    return value if value.isprintable() else "".join(filter(str.isprintable, value))
+
+
+def _digits(headers: Headers, name: str) -> str:
+    value = _text(headers, name)
+    return value if value.isascii() and value.isdigit() else ""
+
+
+def _number(headers: Headers, name: str) -> int:
+    digits = _digits(headers, name)
+    return int(digits) if 0 < len(digits) <= STAMP_DIGITS_MAX else 0
+
+
+_stamp = _number
+
+
+def _required_stamp(headers: Headers, name: str) -> int:
+    stamp = _stamp(headers, name)
+    if not stamp:
+        raise MalformedError(f"no {name}")
+    return stamp
+
+
+def _clock(headers: Headers, variable: str, channel: str) -> int:
+    """A moment of a leg's life: the final variable, else the running clock of its caller profile. 0: never."""
+    return _stamp(headers, f"variable_{variable}_uepoch") or _stamp(headers, f"Caller-Channel-{channel}-Time")
+
+
+def _uuid(headers: Headers, name: str) -> str:
+    value = headers.get(name)
+    if type(value) is not str or not CALL_ID.fullmatch(value):
+        raise MalformedError(f"no {name}")
+    return value
