@@ -194,8 +194,9 @@ def _syntax_issue(file: str, text: str, error: yaml.YAMLError) -> Issue:
     """A syntax error with its place, and the cure where the usual slip is known."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         said = ", ".join(part for part in (error.context, error.problem) if part)
-        opened = error.context_mark is not None and ("quoted" in said or "flow" in said)  # Its end is no help.
-        line, column = _line_column(error.context_mark if opened else error.problem_mark)
+        # What was never closed shows where it was opened; the parser noticed only at the end of the file.
+        opened = error.context_mark if any(word in said for word in ("quoted", "flow", "simple key")) else None
+        line, column = _line_column(opened or error.problem_mark)
         return Issue(file=file, line=line, column=column, message=f"not YAML: {said} ({_cure(said)})")
     position = min(int(getattr(error, "position", 0)), len(text))
     before = text[:position]

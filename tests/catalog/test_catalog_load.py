@@ -171,6 +171,10 @@ def test_a_good_catalog_is_typed_and_cross_referenced():
     assert catalog.publisher_offer("radio", "roofing").amount == 20_500_000
 
 
+def test_an_offer_may_ask_for_the_longest_call_that_a_target_allows():
+    assert load(broken(ACME, "connected_ms_min: 90000", "connected_ms_min: 3600000"))[1] == []
+
+
 @pytest.mark.parametrize(("file", "old", "new", "line"), MISTAKES, ids=[row[3] for row in MISTAKES])
 def test_one_mistake_is_one_line(file, old, new, line):
     catalog, issues = load(broken(file, old, new))

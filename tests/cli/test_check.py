@@ -110,6 +110,9 @@ def test_a_warning_is_told_and_refuses_nothing(config, capsys, monkeypatch):
         "(choose a random one: openssl rand -hex 32)"
     )
     assert last.startswith("good: ")
+    monkeypatch.setenv("PPC_SWITCH_PASSWORD", 32 * "x")
+    assert run(["check"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
 
 
 def test_prompts_are_checked_when_the_switch_is_on_this_machine(config, capsys, monkeypatch, tmp_path):

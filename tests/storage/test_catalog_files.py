@@ -64,7 +64,7 @@ def test_every_key_and_every_entry_has_its_place():
          "is not allowed (remove it; every value is read as text)"),
         ("<<: {a: 1}\n", '1:1: <<: merge key "<<" is not allowed (write the keys out)'),
         ("? [a, b]\n: 1\n", "1:3: a key must be plain text, not a list or a block (look for a stray ?, [ or {)"),
-        ("a: 1\n---\nb: 2\n", '2:1: a second document begins (keep one a file; remove the "---")'),
+        ("a: 1\n---\nb: 2\n---\nc: 3\n", '2:1: a second document begins (keep one a file; remove the "---")'),
         ("", '1:1: the file is empty (write "key: value" lines)'),
         ("# nothing\n", '1:1: the file is empty (write "key: value" lines)'),
         ("- a\n", '1:1: the file is not made of keys (write "key: value" lines)'),
@@ -72,6 +72,10 @@ def test_every_key_and_every_entry_has_its_place():
          "token (indent with spaces, not tabs, and put quotes around text that begins with a special character)"),
         ("a: b: c\n", "1:5: not YAML: mapping values are not allowed in this context "
          '(put quotes around text with ": " in it, or correct the indentation)'),
+        ("a: 1\nb\nc: 1\n", "2:1: not YAML: while scanning a simple key, could not find expected ':' "
+         "(line the keys of one block up, each with its colon)"),
+        ("a:\n  b: 1\n c: 1\n", "3:2: not YAML: while parsing a block mapping, did not find expected key "
+         "(line the keys of one block up, each with its colon)"),
         ("a: 'x\nb: 1\n", "1:4: not YAML: while scanning a quoted scalar, found unexpected end of stream "
          "(close the quotes)"),
         ("a: 1\nb: [1,\n  2\n", "2:4: not YAML: while parsing a flow sequence, did not find expected ',' or ']' "
@@ -227,6 +231,7 @@ def test_the_revision_changes_with_what_is_said_and_not_with_how(config):
     before = load_config(config)
     publisher = config / "catalog" / "publishers" / "radio-west.yaml"
     publisher.write_text("# paid more from January\n\n" + publisher.read_text())
+    change(publisher, "id: radio-west\nname: Radio West\n", "name: 'Radio West'\n\nid: radio-west\n")
     change(config / "engine.yaml", "http_port: 9108", "http_port: 9109")
     assert load_config(config).revision == before.revision
     change(publisher, '"45.00"', '"46.00"')
@@ -243,3 +248,11 @@ def test_a_revision_is_read_back_as_it_was(config):
 def test_a_revision_of_a_later_version_is_refused():
     with pytest.raises(ConfigError, match="format 2 is not known to this version"):
         catalog_from_revision(b'{"format":2}')
+
+
+def test_a_revision_that_this_version_cannot_read_is_refused_whole(config):
+    body = load_config(config).body
+    with pytest.raises(ConfigError, match=r"flows/plumbing\.yaml: nodes\.sell\.exits"):
+        flows_from_revision(body.replace(b'"recovered_none":"bye"', b'"recovered":"bye"'))
+    with pytest.raises(ConfigError, match=r"buyers/pipedoctor\.yaml: id: missing"):
+        catalog_from_revision(body.replace(b'"id":"pipedoctor",', b""))
