@@ -65,6 +65,7 @@ class RunningEngine:
             on_event=lambda event: self.dispatcher.handle_event(event),
             on_state=self._on_switch_state,
             telemetry=metrics,
+            now_us=clock.now_us,
         )
         self.dispatcher = Dispatcher(
             clock=clock,

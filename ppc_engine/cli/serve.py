@@ -13,7 +13,7 @@ from gevent.event import Event as Signal
 from ppc_engine.engine.wall_clock import WallClock
 from ppc_engine.settings import SECRETS, load_settings
 from ppc_engine.storage.places import load_places
-from ppc_engine.telemetry.log import Log
+from ppc_engine.telemetry.log import Log, capture_standard_logging
 from ppc_engine.telemetry.metrics import Metrics
 from ppc_engine.wiring import SWITCH_NAME, RunningEngine
 
@@ -35,12 +35,14 @@ def command(config_dir: Path) -> None:
       PPC_SWITCH_PASSWORD_FILE=/etc/ppc/esl ppc serve --config config
     """
     settings = load_settings(config_dir, required=SECRETS)
+    log = Log(level=settings.log_level, form=settings.log_format)
+    capture_standard_logging(log)
     engine = RunningEngine(
         settings,
         config_dir,
         clock=WallClock(),
         places=load_places(),
-        log=Log(level=settings.log_level, form=settings.log_format),
+        log=log,
         metrics=Metrics(switches=(SWITCH_NAME,)),
     )
     stop = Signal()
