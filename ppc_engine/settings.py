@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
 
-from ppc_engine.catalog.issues import did_you_mean, validation_issues
+from ppc_engine.catalog.issues import nearest, validation_issues
 from ppc_engine.storage.catalog_files import ENGINE_FILE, read_document
 from ppc_engine.storage.secret_files import others_may_read, read_secret
 from ppc_engine.values.document import Document
@@ -26,6 +26,7 @@ ENVIRONMENT = "environment"
 OTHER_VARIABLES = frozenset({"PPC_CONFIG"})  # Read by the command line itself.
 SECRETS = ("switch_password", "secret")
 FILE_KEYS = {f"{name}_file": name for name in (*SECRETS, "database_url")}  # A URL may hold a password.
+VARIABLE_LIKENESS_MIN = 0.7  # PPC_PYTHON is no slip of PPC_HTTP_HOST.
 SECRET_CHARS_MIN = 32  # security.md D6; also the least for a key of SHA-256.
 REFUSED_PASSWORDS = frozenset({"cluecon"})  # The one that every FreeSWITCH is shipped with (security.md D6).
 
@@ -153,9 +154,10 @@ def _take_values(sources: _Sources, environ: Mapping[str, str]) -> None:
             given[allowed[variable]] = value
             sources.variables[allowed[variable]] = variable
         elif variable.startswith(ENVIRONMENT_PREFIX) and variable not in OTHER_VARIABLES:
-            hint = did_you_mean(variable, allowed)
-            if hint:  # Without one it is some other program's.
-                sources.issues.append(Issue(file=ENVIRONMENT, path=variable, message=f"no such setting{hint}"))
+            near = _meant(variable, allowed)
+            if near:
+                message = f'no such setting (did you mean "{near}"?)'
+                sources.issues.append(Issue(file=ENVIRONMENT, path=variable, message=message))
     for key, name in FILE_KEYS.items():
         # A variable that names a file beats a secret in engine.yaml, and the other way round.
         if key in given and not (name in sources.variables and key not in sources.variables):
@@ -163,6 +165,13 @@ def _take_values(sources: _Sources, environ: Mapping[str, str]) -> None:
         given.pop(key, None)
     sources.values = given
     _check_plain_secrets(sources)
+
+
+def _meant(variable: str, allowed: Collection[str]) -> str:
+    """The variable that this one is a slip of, "" when it is more likely some other program's."""
+    bare = [name.removeprefix(ENVIRONMENT_PREFIX) for name in allowed]
+    near = nearest(variable.removeprefix(ENVIRONMENT_PREFIX), bare, VARIABLE_LIKENESS_MIN)
+    return near and ENVIRONMENT_PREFIX + near
 
 
 def _check_plain_secrets(sources: _Sources) -> None:

@@ -71,7 +71,7 @@ def test_every_bad_or_missing_value_is_told_at_once_with_its_place(config):
         config,
         "switch_port: 99999\nswich_host: a\nclaim_s: 12\nlog_level: loud\nsecret_file: nowhere\nhttp_host: 'a b'\n",
     )
-    environ = {"PPC_HTTP_PORT": "x", "PPC_DATABSE_URL": "sqlite://", "PPC_CONFIG": "config", "PPC64_HOME": "/"}
+    environ = {"PPC_HTTP_PORT": "x", "PPC_DATABSE_URL": "sqlite://", "PPC_CONFIG": "config", "PPC_PYTHON": "/"}
     assert refusal(config, environ, required=SECRETS) == [
         "config/engine.yaml:1:1: claim_renew_s 7 must be less than half of claim_s 12, so that a lost renewal loses "
         "no call",

@@ -48,12 +48,12 @@ def did_you_mean(word: object, choices: Iterable[object]) -> str:
     return f' (did you mean "{near}"?)' if near else ""
 
 
-def nearest(word: object, choices: Iterable[object]) -> str:
+def nearest(word: object, choices: Iterable[object], likeness_min: float = SUGGESTION_LIKENESS_MIN) -> str:
     """The choice most like the word, "" when none is near enough to be a slip of the finger."""
     if not isinstance(word, str) or len(word) > SUGGESTION_CHARS_MAX:
         return ""
     by_folded = {str(choice).lower(): str(choice) for choice in sorted(map(str, choices))}
-    near = difflib.get_close_matches(word.lower(), by_folded, n=1, cutoff=SUGGESTION_LIKENESS_MIN)
+    near = difflib.get_close_matches(word.lower(), by_folded, n=1, cutoff=likeness_min)
     return by_folded[near[0]] if near else ""
 
 
