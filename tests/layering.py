@@ -131,12 +131,12 @@ def _impure_calls(text: str) -> Iterator[tuple[int, str]]:
 
 
 def patching_breaches(sources: Sources) -> list[str]:
-    """Monkey-patching anywhere but in __main__.py and in a conftest.py; scripts are programs of their own."""
+    """Monkey-patching anywhere but in __main__.py, in a conftest.py and in what is a process of its own."""
     found = []
     for path, text in sources.items():
-        if not path.endswith(".py") or path.startswith("scripts/") or path == "ppc_engine/__main__.py":
+        if not path.endswith(".py") or path.startswith(("scripts/", "bench/")) or path == "ppc_engine/__main__.py":
             continue
-        if path.startswith("tests/") and path.endswith("/conftest.py"):
+        if path.startswith("tests/") and path.endswith(("/conftest.py", "_child.py")):
             continue
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Attribute) and node.attr.startswith("patch_"):
