@@ -12,7 +12,7 @@ from ppc_engine.emulator import causes
 from ppc_engine.emulator.channel import Channel
 from ppc_engine.emulator.dialplan import expand
 from ppc_engine.emulator.events import HOST, duration_in_words
-from ppc_engine.emulator.tasks import HANGUP, TRANSFER
+from ppc_engine.emulator.tasks import Task
 
 if TYPE_CHECKING:
     from ppc_engine.emulator.model import SwitchModel
@@ -135,7 +135,7 @@ def _sched_transfer(model: SwitchModel, argument: str) -> str:
     if _live(model, words[1]) is None:
         return NO_CHANNEL
     extension, dialplan, context = [*words[2:], "", "", ""][:3]
-    model.tasks.add(words[0], TRANSFER, words[1], (extension, dialplan, context))
+    model.tasks.add_transfer(words[0], words[1], extension, dialplan, context)
     return OK
 
 
@@ -150,8 +150,29 @@ def _sched_hangup(model: SwitchModel, argument: str) -> str:
     if words[0].lstrip("+") == "0":
         model.hang_up(channel, causes.by_name(cause))
     else:
-        model.tasks.add(words[0], HANGUP, words[1], (cause,))
+        model.tasks.add_hangup(words[0], words[1], cause)
     return OK
+
+
+def _sched_api(model: SwitchModel, argument: str) -> str:
+    words = argument.split(" ", 2)
+    if len(words) < 3:
+        return "-ERR Invalid syntax. USAGE: [+@]<time> <group_name> <command_string>[&]\n"
+    when, group, line = words
+    task = model.tasks.add(when, "sched_api_function", group, lambda: run(model, line.removesuffix("&")))
+    return f"+OK Added: {task}\n"
+
+
+def _uuid_recv_dtmf(model: SwitchModel, argument: str) -> str:
+    words = argument.split()
+    if len(words) < 2:
+        return USAGE.format("<uuid> <dtmf_data>")
+    channel = _live(model, words[0])
+    if channel is None:
+        return "-ERR Cannot locate session!\n"
+    for digit in words[1].partition("@")[0]:
+        model.key(channel, digit)
+    return f"+OK {words[0]} received DTMF {words[1]}.\n"
 
 
 def _sched_del(model: SwitchModel, argument: str) -> str:
@@ -182,7 +203,7 @@ def _show(model: SwitchModel, argument: str) -> str:
     return "\n".join([*lines, f"\n{len(rows)} total.\n"])
 
 
-def _task_row(task: Any) -> dict[str, str]:
+def _task_row(task: Task) -> dict[str, str]:
     return {
         "task_id": str(task.id),
         "task_desc": task.description,
@@ -243,12 +264,15 @@ def _says(text: str) -> Callable[[SwitchModel, str], str]:
     return lambda model, argument: text
 
 
+_MODULES = frozenset({"mod_commands", "mod_dialplan_xml", "mod_dptools", "mod_event_socket", "mod_sofia"})
+
 _COMMANDS: dict[str, Callable[[SwitchModel, str], str]] = {
     "echo": lambda model, argument: argument,
     "eval": lambda model, argument: expand(argument.replace("$${", "${"), lambda name: model.globals.get(name, "")),
     "global_getvar": _global_getvar,
     "hostname": _says(HOST),
     "module_exists": lambda model, argument: "true" if argument in _MODULES else "false",
+    "sched_api": _sched_api,
     "sched_del": _sched_del,
     "sched_hangup": _sched_hangup,
     "sched_transfer": _sched_transfer,
@@ -259,10 +283,9 @@ _COMMANDS: dict[str, Callable[[SwitchModel, str], str]] = {
     "uuid_exists": _uuid_exists,
     "uuid_getvar": _uuid_getvar,
     "uuid_kill": _uuid_kill,
+    "uuid_recv_dtmf": _uuid_recv_dtmf,
     "uuid_setvar": _uuid_setvar,
     "uuid_setvar_multi": _uuid_setvar_multi,
     "uuid_transfer": _uuid_transfer,
     "version": _says("FreeSWITCH Version 1.11.1-release+git~emulated (git emulated 64bit)\n"),
 }
-
-_MODULES = frozenset({"mod_commands", "mod_dialplan_xml", "mod_dptools", "mod_event_socket", "mod_sofia"})

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from ppc_engine.emulator import bridge, causes, playing, running
 from ppc_engine.emulator.channel import Channel, Thread
 from ppc_engine.emulator.dialplan import expand
-from ppc_engine.emulator.tasks import HANGUP, TRANSFER
 
 if TYPE_CHECKING:
     from ppc_engine.emulator.model import SwitchModel
@@ -91,14 +90,14 @@ def _sched_transfer(model: SwitchModel, channel: Channel, data: str) -> None:
     when, *target = data.split()
     if target:
         extension, dialplan, context = [*target, "", ""][:3]
-        task = model.tasks.add(when, TRANSFER, channel.uuid, (extension, dialplan, context))
+        task = model.tasks.add_transfer(when, channel.uuid, extension, dialplan, context)
         channel.set("last_sched_id", str(task))
 
 
 def _sched_hangup(model: SwitchModel, channel: Channel, data: str) -> None:
     words = data.split()
     if words:
-        model.tasks.add(words[0], HANGUP, channel.uuid, (words[1] if len(words) > 1 else "ALLOTTED_TIMEOUT",))
+        model.tasks.add_hangup(words[0], channel.uuid, words[1] if len(words) > 1 else "ALLOTTED_TIMEOUT")
 
 
 def _sched_cancel(model: SwitchModel, channel: Channel, data: str) -> None:

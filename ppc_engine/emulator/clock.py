@@ -19,7 +19,7 @@ SPEED_MAX = 1000.0
 class ScaledClock:
     """Emulated time: ``speed`` seconds of it pass in a second of the wall.
 
-    Start it (or use it as a context manager) before anything waits by it; at speed 1 it is the wall's own time.
+    Start it (or use it as a context manager) to have the above; at speed 1 it is the wall's own time.
     """
 
     def __init__(self, speed: float = 1.0, *, start_us: int | None = None) -> None:
@@ -30,15 +30,18 @@ class ScaledClock:
         self._looked = time.monotonic()
         self._ticker: gevent.Greenlet | None = None
 
-    def start(self) -> None:
-        """Let time pass; it does so already at speed 1."""
-        self._looked = time.monotonic()
-        if self.speed > 1 and self._ticker is None:
-            self._ticker = gevent.spawn(self._tick)
+    def start(self) -> bool:
+        """Let time pass (at speed 1 it does so anyway). False when it does already: then it is not yours to stop."""
+        if self.speed <= 1 or self._ticker is not None:
+            return False
+        self._look()
+        self._ticker = gevent.spawn(self._tick)
+        return True
 
     def stop(self) -> None:
-        """End the ticker; at a speed above 1 time then stands still."""
+        """End the ticker; time passes on, busy or not."""
         if self._ticker is not None:
+            self._look()
             self._ticker.kill()
             self._ticker = None
 
@@ -66,10 +69,13 @@ class ScaledClock:
 
     def _credit(self) -> float:
         passed = time.monotonic() - self._looked
-        return passed if self.speed <= 1 else min(passed, CREDIT_S_MAX)
+        return passed if self._ticker is None else min(passed, CREDIT_S_MAX)
+
+    def _look(self) -> None:
+        self._us += self._credit() * self.speed * 1_000_000
+        self._looked = time.monotonic()
 
     def _tick(self) -> None:
         while True:
             gevent.sleep(TICK_S)
-            self._us += self._credit() * self.speed * 1_000_000
-            self._looked = time.monotonic()
+            self._look()

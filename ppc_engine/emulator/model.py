@@ -49,7 +49,7 @@ class SwitchModel:
         self.parties: dict[str, CallerParty] = {}
         self.results: list[CallResult] = []
         self.buyers = BuyerPhones(scenario, seed)
-        self.globals = {**GLOBALS, **scenario.globals}
+        self.globals = {**GLOBALS, **scenario.globals, "core_uuid": self.source.core_uuid}
         self.tasks = Tasks(self)
         self.applications = APPLICATIONS
         self.sessions = 0

@@ -173,8 +173,9 @@ def load_scenario(path: str | FilePath) -> Scenario:
         raise ConfigError([Issue(file=file, message=f"is not UTF-8 (byte {error.start})")]) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        place = {"line": mark.line + 1, "column": mark.column + 1} if mark else {}
-        raise ConfigError([Issue(file=file, message=f"is not YAML: {error.problem}", **place)]) from None
+        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        issue = Issue(file=file, line=line, column=column, message=f"is not YAML: {error.problem}")
+        raise ConfigError([issue]) from None
     except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError([Issue(file=file, message=f"is not YAML: {error}")]) from None
     places: dict[Path, tuple[int, int]] = {}

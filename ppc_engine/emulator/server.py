@@ -27,8 +27,9 @@ STOP_S_MAX = 5.0
 class EmulatedSwitch:
     """A FreeSWITCH that exists only on the wire.
 
-    ``clock`` is shared with the engine and stays the caller's to start and stop; without one the switch has its own, of
-    ``speed``. The same scenario and seed give the same calls; what a client commands, and when, is up to the client.
+    ``clock`` is shared with the engine; without one the switch has its own, of ``speed``. One that does not run yet is
+    started and stopped with the switch. The same scenario and seed give the same calls; what a client commands, and
+    when, is up to the client.
     """
 
     def __init__(
@@ -42,8 +43,8 @@ class EmulatedSwitch:
         password: str,
         clock: ScaledClock | None = None,
     ) -> None:
-        self._own_clock = clock is None
         self.clock = clock or ScaledClock(speed)
+        self._started_clock = False
         self._scenario = scenario
         self._seed = seed
         self._password = password
@@ -74,18 +75,15 @@ class EmulatedSwitch:
         """What each caller experienced, in the order in which their calls ended."""
         return self.model.results
 
-    def start(self, *, hold_callers: bool = False) -> None:
-        """Listen, and let the callers begin at once, or at ``open_lines`` when they are held."""
-        if self._own_clock:
-            self.clock.start()
+    def start(self) -> None:
+        """Listen. Nobody calls before ``begin_calls``, so that an engine can get in step first."""
+        self._started_clock = self.clock.start()
         self._server = StreamServer((self._host, self.port), self._serve)
         self._server.start()
         self.port = self._server.server_port
         self._driver = gevent.spawn(self._drive)
-        if not hold_callers:
-            self.open_lines()
 
-    def open_lines(self) -> None:
+    def begin_calls(self) -> None:
         """Let the callers begin: their first moments count from now."""
         self.model.advance(self.clock.now_us())
         self.model.open_lines()
@@ -100,7 +98,7 @@ class EmulatedSwitch:
             self._driver.kill(timeout=STOP_S_MAX)
         for client in list(self._clients.values()):
             client.end()
-        if self._own_clock:
+        if self._started_clock:
             self.clock.stop()
 
     def cut(self) -> None:

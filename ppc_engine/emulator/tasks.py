@@ -6,6 +6,7 @@ when a task is added and then each half second; so +6 fires between 5.0 and 6.5 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,17 +18,16 @@ if TYPE_CHECKING:
 SECOND_US = 1_000_000
 LOOK_EVERY_US = 500_000
 
-TRANSFER = "switch_ivr_schedule_transfer"
-HANGUP = "switch_ivr_schedule_hangup"
-
 
 @dataclass(frozen=True, slots=True)
 class Task:
+    """Something to do at a whole second of the epoch."""
+
     id: int
     description: str
     group: str
     second: int
-    arguments: tuple[str, ...]
+    act: Callable[[], object]
 
 
 class Tasks:
@@ -38,13 +38,34 @@ class Tasks:
         self._last_id = 0
         self.waiting: dict[int, Task] = {}
 
-    def add(self, when: str, description: str, group: str, arguments: tuple[str, ...]) -> int:
-        """Schedule something for a leg; ``when`` is "+seconds" or a second of the epoch. Returns the id."""
+    def add_transfer(self, when: str, uuid: str, extension: str, dialplan: str, context: str) -> int:
+        """Send a leg to an extension later. Returns the task's id."""
+
+        def act() -> None:
+            channel = self._model.channels.get(uuid)
+            if channel is not None and channel.up:
+                self._model.send_to(channel, extension, dialplan, context)
+
+        return self.add(when, "switch_ivr_schedule_transfer", uuid, act)
+
+    def add_hangup(self, when: str, uuid: str, cause: str) -> int:
+        """Hang a leg up later. Returns the task's id."""
+
+        def act() -> None:
+            channel = self._model.channels.get(uuid)
+            if channel is not None:
+                self._model.hang_up(channel, causes.by_name(cause))
+
+        return self.add(when, "switch_ivr_schedule_hangup", uuid, act)
+
+    def add(self, when: str, description: str, group: str, act: Callable[[], object]) -> int:
+        """Do something later; ``when`` is "+seconds" or a second of the epoch. Returns the task's id."""
         now = self._model.now
-        seconds = int(when.lstrip("+") or 0) if when.lstrip("+").isdigit() else 0
+        number = when.removeprefix("+")
+        seconds = int(number) if number.isdigit() else 0
         second = now // SECOND_US + seconds if when.startswith("+") else seconds
         self._last_id += 1
-        task = Task(self._last_id, description, group, second, arguments)
+        task = Task(self._last_id, description, group, second, act)
         self.waiting[task.id] = task
         looks = max(0, -(-(second * SECOND_US - now) // LOOK_EVERY_US))
         self._model.at(now + looks * LOOK_EVERY_US, self._fire, task.id)
@@ -64,16 +85,9 @@ class Tasks:
 
     def _fire(self, task_id: int) -> None:
         task = self.waiting.pop(task_id, None)
-        if task is None:
-            return
-        channel = self._model.channels.get(task.group)
-        if channel is not None and channel.up:
-            if task.description == TRANSFER:
-                extension, dialplan, context = task.arguments
-                self._model.send_to(channel, extension, dialplan, context)
-            else:
-                self._model.hang_up(channel, causes.by_name(task.arguments[0]))
-        self._say("DEL_SCHEDULE", task)
+        if task is not None:
+            task.act()
+            self._say("DEL_SCHEDULE", task)
 
     def _say(self, event: str, task: Task) -> None:
         self._model.emit(

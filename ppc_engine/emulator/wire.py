@@ -7,7 +7,9 @@ caused them; ``api`` holds back the events of its own connection by the nature o
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import orjson
 
@@ -20,6 +22,7 @@ HEADER_BYTES_MAX = 10 * 1024 * 1024
 BODY_BYTES_MAX = 16 * 1024 * 1024
 GOODBYE = "Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
 
+_compiled = lru_cache(maxsize=64)(re.compile)
 _UNSAFE = frozenset(b'\r\n #%&+:;<=>?@[\\]^`{|}"')
 _ENCODED = [chr(byte) if 0x20 <= byte <= 0x7E and byte not in _UNSAFE else f"%{byte:02X}" for byte in range(256)]
 
@@ -45,6 +48,12 @@ def _text(value: Value) -> str:
     return value if isinstance(value, str) else "ARRAY::" + "|:".join(value)
 
 
+def _matches(value: str, pattern: str) -> bool:
+    if len(pattern) > 2 and pattern.startswith("/") and pattern.endswith("/"):
+        return _compiled(pattern[1:-1]).search(value) is not None
+    return value.lower() == pattern.lower()
+
+
 @dataclass(slots=True, eq=False)
 class Connection:
     """One client. ``out`` holds bytes to send; ``closed`` says that the switch hangs up once they are sent."""
@@ -55,10 +64,11 @@ class Connection:
     closed: bool = False
     form: str = "plain"
     kinds: set[str] = field(default_factory=set)
+    filters: list[tuple[str, str]] = field(default_factory=list)
 
     def take_frame(self) -> tuple[dict[str, str], str, str] | None:
         """The next whole frame as (headers, first line, body); None when more bytes are needed."""
-        while self.buffer[:1] in (b"\n", b"\r"):
+        while self.buffer.startswith((b"\n", b"\r")):
             del self.buffer[:1]
         text = self.buffer.replace(b"\r", b"") if b"\r" in self.buffer else self.buffer
         end = text.find(b"\n\n")
@@ -88,8 +98,23 @@ class Connection:
         body = text.encode()
         self.out += f"Content-Type: api/response\nContent-Length: {len(body)}\n\n".encode() + body
 
-    def wants(self, name: str) -> bool:
-        return name in self.kinds or "ALL" in self.kinds
+    def wants(self, name: str, event: Event) -> bool:
+        """Subscribed, and let through by the filters: any that matches lets an event pass, one with - stops it."""
+        if name not in self.kinds and "ALL" not in self.kinds:
+            return False
+        passes = not self.filters
+        for header, wanted in self.filters:
+            value = event.get(header)
+            if value is None:
+                continue
+            stops, pattern = wanted.startswith("-"), wanted.lstrip("+- ")
+            if passes and not stops:
+                continue
+            if _matches(_text(value), pattern):
+                if stops:
+                    return False
+                passes = True
+        return passes
 
     def deliver(self, body: bytes) -> None:
         self.out += f"Content-Length: {len(body)}\nContent-Type: text/event-{self.form}\n\n".encode() + body
@@ -139,7 +164,7 @@ class EventSocket:
             name = str(event["Event-Name"])
             bodies: dict[str, bytes] = {}
             for connection in self.connections:
-                if connection.closed or not connection.wants(name):
+                if connection.closed or not connection.wants(name, event):
                     continue
                 form = connection.form
                 if form not in bodies:
@@ -161,6 +186,10 @@ class EventSocket:
             connection.reply("-ERR command not found")
         elif word == "event":
             self._subscribe(connection, rest)
+        elif word == "filter":
+            self._filter(connection, rest)
+        elif word == "nolog":
+            connection.reply("-ERR not loging")
         elif word == "noevents":
             connection.kinds.clear()
             self._listen()
@@ -204,6 +233,19 @@ class EventSocket:
         connection.kinds |= kinds
         self._listen()
         connection.reply(f"+OK event listener enabled {form}")
+
+    def _filter(self, connection: Connection, rest: str) -> None:
+        name, _, value = rest.removeprefix("add ").partition(" ")
+        if name == "delete":
+            name, _, value = value.partition(" ")
+            gone = [f for f in connection.filters if name == "all" or (f[0] == name and value in ("", f[1]))]
+            connection.filters = [f for f in connection.filters if f not in gone]
+            connection.reply(f"+OK filter deleted. [{name}][{value}]")
+        elif value:
+            connection.filters.append((name, value))
+            connection.reply(f"+OK filter added. [{name}]=[{value}]")
+        else:
+            connection.reply("-ERR invalid syntax")
 
     def _start_job(self, connection: Connection, headers: dict[str, str], line: str) -> None:
         job = headers.get("job-uuid") or self.model.fresh_uuid()
