@@ -101,7 +101,7 @@ class _Loader:
         try:
             return node_type.model_validate(raw)
         except ValidationError as error:
-            self.issues += validation_issues(self.document, error, path)
+            self.issues += validation_issues(self.document, error, path, model=node_type)
             return None
 
     def _check_node(self, name: str, node: Node, names: Mapping[str, Any]) -> None:

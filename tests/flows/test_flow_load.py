@@ -56,7 +56,7 @@ def test_good_flow_loads() -> None:
             ["acme-al"],
             'targets.0: no target "acme-al" (did you mean "acme-la"?)',
         ),
-        (("nodes", "welcome", "promt"), "x", "promt"),
+        (("nodes", "welcome", "promt"), "x", '(did you mean "prompt"?)'),
         (("strat",), "x", 'unknown key "strat" (did you mean "start"?)'),
         (("nodes",), {}, "nodes: needs a block of nodes"),
         (("id",), "Roofing!", "id: "),
