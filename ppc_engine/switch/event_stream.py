@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ppc_engine.calls.events import Event
+from ppc_engine.calls.events import AppCompleted, Event
 from ppc_engine.ports import Telemetry
 from ppc_engine.switch.decode import Heartbeat, MalformedError, decode_event, event_name
 
@@ -28,6 +28,9 @@ SUBSCRIPTION = (
     "filter Channel-State -CS_EXCHANGE_MEDIA",
     "filter Channel-State -CS_CONSUME_MEDIA",
 )
+
+# A bridge that ends so was counted by the switch as a leg, and no leg was ever there to hang up (seen on 1.11.1).
+LEGLESS = frozenset(("INVALID_GATEWAY", "GATEWAY_DOWN", "INVALID_URL", "INVALID_PROFILE"))
 
 LATE_US = 1_000_000  # An event that is read this long after it happened was late.
 
@@ -71,8 +74,10 @@ class EventStream:
         self._note_delay(event.at)
         if isinstance(event, Heartbeat):
             self._note_losses(event)
-        else:
-            self._on_event(event)
+            return
+        if isinstance(event, AppCompleted) and event.cause in LEGLESS:
+            self._losses.leg_ended()
+        self._on_event(event)
 
     def reset(self) -> None:
         """A new connection: what happened while there was none is for a resynchronisation to find, not a loss."""
@@ -95,9 +100,9 @@ class EventStream:
 class LossDetector:
     """Notices that endings of legs did not reach us; the switch never says so (freeswitch.md A2, A4).
 
-    Every leg that was started and lives no longer made one CHANNEL_HANGUP_COMPLETE, so the heartbeat's own figures say
-    how many there must have been. Two heartbeats have to agree, since legs end while one is on its way. A leg that
-    died before it was a call (an unknown gateway) makes none and is counted too: a hint to look, not a proof.
+    Every leg that was started and lives no longer made one CHANNEL_HANGUP_COMPLETE, but for those of LEGLESS, so the
+    heartbeat's own figures say how many there must have been. Two heartbeats have to agree, since legs end while one
+    is on its way. Legs of other users of the switch may die unborn too: a hint to look, not a proof.
     """
 
     def __init__(self) -> None:
@@ -106,7 +111,7 @@ class LossDetector:
         self._missing_known: int | None = None
 
     def leg_ended(self) -> None:
-        """A CHANNEL_HANGUP_COMPLETE was read, of whatever leg."""
+        """A CHANNEL_HANGUP_COMPLETE was read, of whatever leg, or a leg was counted that never came to be."""
         self._ended_seen += 1
 
     def heartbeat(self, heartbeat: Heartbeat) -> int:

@@ -1,0 +1,266 @@
+"""What is read of real events, and what hostile ones cannot do. The events were recorded on a FreeSWITCH 1.11.1: one
+caller who answers, keys 902, and is dialled to a busy target, an unknown gateway, a target that hangs up after 3 s
+(recovery on, so he comes back), and a last one during which he is hung up."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import lzma
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ppc_engine.calls.events import AppCompleted, CallEnded, CallHungUp, CallParked, Event, LegBridged, LegEnded
+from ppc_engine.switch.decode import (
+    TEXT_CHARS_MAX,
+    Heartbeat,
+    MalformedError,
+    decode_dump,
+    decode_event,
+    event_name,
+    load,
+)
+from ppc_engine.switch.framing import FrameParser
+
+DATA = Path(__file__).parents[1] / "data"
+RECORDED = json.loads(gzip.decompress((DATA / "switch-events.json.gz").read_bytes()))
+BODIES = [text.encode() for text in RECORDED["events"]]
+CALL = "dade2ef3-af38-4a68-b8e0-d6c106369fb9"
+CORE = "8b78316c-14f3-4342-97da-10fde018f31a"
+LEG_2 = "aaaaaaaa-bbbb-4ccc-8ddd-0029cd3d368a"
+LEG_3 = "aaaaaaaa-bbbb-4ccc-8ddd-0029cd3d37dc"
+BASE = 1_795_370_000_000_000
+
+
+def decode(body: bytes) -> Event | Heartbeat | None:
+    return decode_event(event_name(body), body)
+
+
+def changed(number: int, **headers: Any) -> bytes:
+    """One recorded event with some headers set, or removed by None; ``_`` of a name stands for ``-``."""
+    event = orjson.loads(BODIES[number])
+    for name, value in headers.items():
+        name = name if name.startswith("variable_") else name.replace("_", "-")
+        event.pop(name, None) if value is None else event.update({name: value})
+    return orjson.dumps(event)
+
+
+def test_the_story_of_a_recorded_call() -> None:
+    asked = BASE + 176_385
+    answered = BASE + 196_389
+    parked = CallParked(
+        call_id=CALL, at=asked, core_uuid=CORE, dialed_number="+18005550100", caller_number="+13105550123",
+        caller_name="ANN", offered_at=asked, trunk="127.0.0.1", dialplan=1, timer_id="27", sub_ids={"sub_id": "fb-77"},
+    )  # fmt: skip
+
+    def completed(at: int, number: int, app: str, **more: Any) -> AppCompleted:
+        return AppCompleted(call_id=CALL, at=at, command_id=f"{CALL}.{number}", app=app, answered_at=answered, **more)
+
+    story = [event for event in map(decode, BODIES) if not isinstance(event, Heartbeat)]
+    assert story == [
+        parked,
+        completed(answered, 1, "answer"),
+        completed(BASE + 636_393, 2, "play_and_get_digits", digits="902"),
+        LegEnded(
+            call_id=CALL, at=BASE + 656_394, leg_id="aaaaaaaa-bbbb-4ccc-8ddd-0029cd3d3681", cause="USER_BUSY", q850=17,
+            sip_status=486, disposition="recv_refuse", created_at=BASE + 656_394, ended_at=BASE + 656_394,
+        ),
+        completed(BASE + 676_405, 3, "bridge", cause="USER_BUSY"),
+        completed(BASE + 696_395, 4, "bridge", cause="INVALID_GATEWAY"),
+        LegBridged(call_id=CALL, at=BASE + 1_036_392, leg_id=LEG_2),
+        LegEnded(
+            call_id=CALL, at=BASE + 4_036_382, leg_id=LEG_2, cause="NORMAL_CLEARING", q850=16, sip_status=200,
+            disposition="recv_bye", created_at=BASE + 716_404, ringing_at=BASE + 716_404,
+            answered_at=BASE + 1_016_393, bridged_at=BASE + 1_036_392, ended_at=BASE + 4_036_382,
+        ),
+        completed(BASE + 4_056_389, 5, "bridge"),
+        CallParked(
+            call_id=CALL, at=BASE + 4_056_389, core_uuid=CORE, dialed_number="+18005550100",
+            caller_number="+13105550123", caller_name="ANN", offered_at=asked, answered_at=answered,
+            trunk="127.0.0.1", dialplan=1, timer_id="29", sub_ids={"sub_id": "fb-77"},
+        ),
+        LegBridged(call_id=CALL, at=BASE + 4_396_391, leg_id=LEG_3),
+        CallHungUp(call_id=CALL, at=BASE + 4_916_388, cause="NORMAL_CLEARING"),
+        LegEnded(
+            call_id=CALL, at=BASE + 4_916_388, leg_id=LEG_3, cause="NORMAL_CLEARING", q850=16, disposition="send_bye",
+            created_at=BASE + 4_076_381, ringing_at=BASE + 4_076_381, answered_at=BASE + 4_376_383,
+            bridged_at=BASE + 4_396_391, ended_at=BASE + 4_916_388,
+        ),
+        completed(BASE + 4_936_375, 6, "bridge"),
+        CallEnded(
+            call_id=CALL, at=BASE + 4_936_375, cause="NORMAL_CLEARING", q850=16, disposition="send_bye",
+            offered_at=asked, answered_at=answered, ended_at=BASE + 4_936_375, destination="ppc_reclaim",
+        ),
+    ]  # fmt: skip
+
+
+def test_the_switch_s_own_pulse() -> None:
+    beats = [event for event in map(decode, BODIES) if isinstance(event, Heartbeat)]
+    assert [(beat.legs_started, beat.legs_live, beat.core_uuid) for beat in beats] == [(28, 2, CORE), (29, 0, CORE)]
+
+
+def test_a_live_call_as_the_switch_describes_it_at_each_stage() -> None:
+    def app(name: str) -> str | None:
+        channel = decode_dump(RECORDED["dumps"][name].encode(), {})
+        return channel and channel.app
+
+    stages = ["parked", "answered_and_idle", "collecting", "ringing", "bridged", "reclaimed", "target_leg"]
+    assert [app(stage) for stage in stages] == [
+        "park", "park", "play_and_get_digits", "bridge", "bridge", "park", None,
+    ]  # fmt: skip
+
+
+def test_adoption_learns_leg_timers_and_the_offer() -> None:
+    channel = decode_dump(RECORDED["dumps"]["bridged"].encode(), {CALL: ("31", "32"), LEG_2: ("28",)})
+    assert channel is not None
+    assert (channel.call_id, channel.bridged_leg_id, channel.answered_at) == (CALL, LEG_2, BASE + 196_389)
+    assert channel.timer_ids == ("31", "32", "27")  # Those of its group, and the one that its dialplan armed.
+    assert channel.variables["transfer_after_bridge"] == "ppc_reclaim:XML:ppc"
+    assert channel.parked is not None
+    assert (channel.parked.offered_at, channel.parked.dialed_number) == (BASE + 176_385, "+18005550100")
+
+
+def test_a_call_that_fell_back_is_the_dialplan_s() -> None:
+    dump = json.loads(RECORDED["dumps"]["answered_and_idle"])
+    channel = decode_dump(json.dumps(dump | {"Caller-Destination-Number": "ppc_fallback"}).encode(), {})
+    assert channel is not None
+    assert channel.app == "ppc_fallback"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        changed(0, variable_ppc_dialplan=None),  # Some other park of the switch.
+        changed(0, Call_Direction="outbound"),
+        changed(1, Application_UUID="405a3f21-720f-419f-85d9-5b7a97201eb5"),  # The dialplan's own application.
+        changed(1, Application_UUID=f"{LEG_2}.1"),  # A command of another call.
+        changed(1, Application_UUID=f"{CALL}.1234567"),
+        changed(3, variable_ppc_call=None),  # A leg that we did not make.
+        changed(3, variable_ppc_call="not-a-call"),
+        changed(3, Call_Direction="inbound"),
+        changed(0, Event_Name="CHANNEL_CREATE"),
+        b'{"Event-Name":"SHUTDOWN"}',
+        b"{}",
+    ],
+)
+def test_what_is_not_about_a_call_of_ours_is_foreign(body: bytes) -> None:
+    assert decode(body) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        changed(0, Unique_ID=None),
+        changed(0, Unique_ID="dead-beef"),
+        changed(0, Unique_ID=[CALL, LEG_2]),
+        changed(0, Event_Date_Timestamp="yesterday"),
+        changed(0, Caller_Channel_Created_Time="0"),
+        changed(7, Bridge_B_Unique_ID="\n"),
+        BODIES[0][:-1],
+        BODIES[0].replace(b'"Core-UUID"', b"'Core-UUID'"),
+        b'{"Event-Name":"CHANNEL_PARK",' + b'"x":[' * 5_000,
+    ],
+)
+def test_what_lacks_what_its_kind_always_has_is_malformed(body: bytes) -> None:
+    with pytest.raises(MalformedError):
+        decode(body)
+
+
+def test_a_recorded_attempt_to_forge_an_event_stays_a_name() -> None:
+    """esl-transcripts/forged_display_name_json: the display name was ANN%0aUnique-ID: dead-beef%0avariable_..."""
+    lines = lzma.decompress((DATA / "esl-transcripts" / "forged_display_name_json.jsonl.xz").read_bytes()).splitlines()
+    stream = b"".join(record["data"].encode("latin-1") for record in map(orjson.loads, lines) if record["dir"] == "<")
+    bodies = [frame.body for frame in FrameParser().feed(stream) if event_name(frame.body) == "CHANNEL_PARK"]
+    event = orjson.loads(bodies[0]) | {"variable_ppc_dialplan": "1"}
+    parked = decode(orjson.dumps(event))
+    assert isinstance(parked, CallParked)
+    assert parked.call_id == "4c5cb386-3991-4e44-a8d5-f46a5587a663"
+    assert parked.caller_name == "ANNUnique-ID: dead-beefvariable_billusec: 3600000000"
+
+
+def test_bytes_that_are_no_utf8_and_control_bytes_cost_only_themselves() -> None:
+    body = BODIES[0].replace(b'"Caller-Caller-ID-Name":"ANN"', b'"Caller-Caller-ID-Name":"A\xff\x01N\xe2\x80\xa8N"')
+    parked = decode(body)
+    assert isinstance(parked, CallParked)
+    assert parked.caller_name == "A\ufffdNN"
+
+
+def test_a_value_that_became_a_list_is_text() -> None:
+    parked = decode(changed(0, Caller_Caller_ID_Name=["ANN", 7, None], variable_ppc_dialed_number=["+1", "+2"]))
+    assert isinstance(parked, CallParked)
+    assert (parked.caller_name, parked.dialed_number) == ("ANN, 7, None", "+1, +2")
+
+
+def test_only_the_dialplan_s_own_word_names_the_dialled_number() -> None:
+    parked = decode(changed(0, variable_ppc_dialed_number=None, Caller_Destination_Number="+19005550100"))
+    assert isinstance(parked, CallParked)
+    assert parked.dialed_number == ""
+
+
+def test_sub_ids_come_from_listed_headers_only() -> None:
+    headers = {"X-Sub-ID-3": "b" * 500, "X-Evil": "x", "X-Sub-ID-6": "y"}
+    parked = decode(changed(0, **{f"variable_sip_h_{name}": value for name, value in headers.items()}))
+    assert isinstance(parked, CallParked)
+    assert parked.sub_ids == {"sub_id": "fb-77", "sub_id_3": "b" * TEXT_CHARS_MAX}
+
+
+def test_digits_of_another_try_are_not_read() -> None:
+    completed = decode(changed(2, variable_ppc_d2=None, variable_ppc_d1="12345"))
+    assert isinstance(completed, AppCompleted)
+    assert completed.digits == ""
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"variable_sip_term_status": "603"}, 603),
+        ({"variable_sip_term_status": None}, 486),  # Still told by proto_specific_hangup_cause.
+        ({"variable_sip_term_status": None, "variable_proto_specific_hangup_cause": "sip:503"}, 503),
+        ({"variable_sip_term_status": None, "variable_proto_specific_hangup_cause": None}, 486),
+        ({"variable_sip_term_status": "x", "variable_proto_specific_hangup_cause": None}, 486),
+    ],
+)
+def test_the_sip_status_is_found_where_the_switch_left_it(headers: dict[str, Any], status: int) -> None:
+    ended = decode(changed(3, variable_sip_invite_failure_status="486", **headers))
+    assert isinstance(ended, LegEnded)
+    assert ended.sip_status == status
+
+
+@given(st.sampled_from(range(len(BODIES))), st.data())
+def test_no_text_of_a_stranger_breaks_or_moves_an_event(number: int, data: st.DataObject) -> None:
+    """Any text in any header that a stranger writes: the event keeps its call, or is refused; nothing else."""
+    event = orjson.loads(BODIES[number])
+    written = [
+        n for n in event if n.startswith(("variable_sip_", "Caller-Caller-ID", "Caller-Dest", "variable_switch"))
+    ]
+    anything = st.one_of(st.text(max_size=60), st.lists(st.text(max_size=9), max_size=3), st.none())
+    for name in data.draw(st.lists(st.sampled_from(written or ["variable_sip_x"]), max_size=5)):
+        event[name] = data.draw(anything)
+    decoded = decode(orjson.dumps(event))
+    before = decode(BODIES[number])
+    assert type(decoded) is type(before)
+    if isinstance(decoded, Event) and isinstance(before, Event):
+        assert (decoded.call_id, decoded.at) == (before.call_id, before.at)
+        orjson.dumps(decoded)  # What the journal will do with it.
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_an_event_a_foreign_one_or_malformed(body: bytes) -> None:
+    for candidate in (body, BODIES[1][:60] + body, BODIES[3].replace(b"USER_BUSY", body)):
+        try:
+            decode(candidate)
+        except MalformedError:
+            continue
+
+
+def test_reading_the_name_reads_no_further_than_the_name() -> None:
+    assert event_name(b'{"Event-Name":"HEARTBEAT", broken') == "HEARTBEAT"
+    assert event_name(b'{"Core-UUID":"x","Event-Name":"HEARTBEAT"}') == "HEARTBEAT"
+    assert event_name(b'{"Event-Name":"' + b"x" * 100) == ""
+    assert event_name(b"") == ""
+    assert load(b'{"a":"\xff"}') == {"a": "\ufffd"}

@@ -1,0 +1,263 @@
+"""What is written to the switch, letter by letter, and that nothing else can be (security.md D8, freeswitch.md A12)."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import re
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ppc_engine.calls.commands import (
+    Answer,
+    BreakApp,
+    CollectDigits,
+    Command,
+    Dial,
+    Finish,
+    Hangup,
+    HangupLeg,
+    Play,
+)
+from ppc_engine.switch.encode import Site, api_line, arm_timer, checked_frame, delete_timer, dump, messages
+from ppc_engine.switch.errors import ForbiddenTextError
+
+CALL = "6a384bff-f251-4114-8edb-6875d134c1f7"
+LEG = "b38fa20f-f444-41cd-98dc-e60f34b6c27b"
+SITE = Site("trunks", "/usr/share/freeswitch/sounds/ppc")
+
+DIAL = Dial(
+    call_id=CALL, command_id=f"{CALL}.7", attempt_id=f"{CALL}:2", leg_id=LEG, destination="+18005550100",
+    gateway="carrier-1", ring_ms_max=25_000, progress_ms_max=7_001, connected_ms_max=3_600_000,
+)  # fmt: skip
+COLLECT = CollectDigits(
+    call_id=CALL, command_id=f"{CALL}.3", prompt="ask_zip", digits_min=1, digits_max=5, first_digit_ms_max=6_000,
+    next_digit_ms_max=3_000,
+)  # fmt: skip
+PLAY = Play(call_id=CALL, command_id=f"{CALL}.2", prompt="welcome")
+EVERY = (
+    Answer(call_id=CALL, command_id=f"{CALL}.1"), PLAY, COLLECT, DIAL, BreakApp(call_id=CALL),
+    Hangup(call_id=CALL, cause="USER_BUSY"), HangupLeg(call_id=CALL, leg_id=LEG, cause="ALLOTTED_TIMEOUT"),
+)  # fmt: skip
+
+
+def written(command: Command, *, returns_now: bool = False) -> list[str]:
+    if isinstance(command, (BreakApp, Hangup, HangupLeg)):
+        return [api_line(command)]
+    return messages(command, SITE, returns_now=returns_now)
+
+
+def execute(app: str, argument: str = "", number: int = 0) -> str:
+    lines = [f"sendmsg {CALL}", "call-command: execute", f"execute-app-name: {app}"]
+    lines += [f"execute-app-arg: {argument}"] if argument else []
+    lines += [f"Event-UUID: {CALL}.{number}"] if number else []
+    return "\n".join([*lines, "event-lock: true"])
+
+
+BRIDGE = (
+    f"[origination_uuid={LEG},ppc_call={CALL},leg_timeout=25,leg_progress_timeout=8,"
+    "execute_on_answer=sched_hangup +3601 allotted_timeout]sofia/"
+)
+RETURNS = "hangup_after_bridge=false transfer_after_bridge=ppc_reclaim:XML:ppc"
+
+
+@pytest.mark.parametrize(
+    ("command", "frames"),
+    [
+        (EVERY[0], [execute("answer", number=1)]),
+        (PLAY, [execute("playback", "/usr/share/freeswitch/sounds/ppc/welcome.wav", 2)]),
+        (
+            COLLECT,
+            [
+                execute(
+                    "play_and_get_digits",
+                    r"1 5 1 6000 # /usr/share/freeswitch/sounds/ppc/ask_zip.wav silence_stream://10 ppc_d3 \d+ 3000",
+                    3,
+                )
+            ],
+        ),
+        (DIAL, [execute("bridge", f"{BRIDGE}gateway/carrier-1/+18005550100", 7)]),
+        (
+            dataclasses.replace(DIAL, gateway="", destination="sip:sales@10.1.2.3:5070"),
+            [execute("bridge", f"{BRIDGE}trunks/sales@10.1.2.3:5070", 7)],
+        ),
+        (
+            dataclasses.replace(DIAL, early_media="bridge"),
+            [execute("bridge", f"{{bridge_early_media=true}}{BRIDGE}gateway/carrier-1/+18005550100", 7)],
+        ),
+        (
+            dataclasses.replace(DIAL, returns=True),
+            [execute("multiset", RETURNS), execute("bridge", f"{BRIDGE}gateway/carrier-1/+18005550100", 7)],
+        ),
+        (EVERY[4], [f"api uuid_break {CALL}"]),
+        (BreakApp(call_id=CALL, gathering=True), [f"api uuid_recv_dtmf {CALL} #"]),
+        (EVERY[5], [f"api uuid_kill {CALL} USER_BUSY"]),
+        (EVERY[6], [f"api uuid_kill {LEG} ALLOTTED_TIMEOUT"]),
+    ],
+)
+def test_the_spelling_that_a_real_switch_takes(command: Command, frames: list[str]) -> None:
+    assert written(command) == frames
+
+
+def test_a_caller_who_would_return_is_told_not_to_by_the_next_dial() -> None:
+    first, second = written(DIAL, returns_now=True)
+    assert first == execute("multiset", "hangup_after_bridge=true transfer_after_bridge=")
+    assert second == written(DIAL)[0]
+
+
+def test_timers_are_armed_in_the_group_of_the_call_and_deleted_by_their_id() -> None:
+    assert arm_timer(CALL, 15) == f"api sched_api +15 {CALL} uuid_transfer {CALL} ppc_fallback XML ppc"
+    assert delete_timer("17") == "api sched_del 17"
+    assert dump(CALL) == f"api uuid_dump {CALL} json"
+
+
+@pytest.mark.parametrize(
+    "forbidden",
+    [
+        lambda: delete_timer(CALL),  # That would be the group: the newer timer too.
+        lambda: delete_timer(""),
+        lambda: arm_timer(CALL, 0),
+        lambda: arm_timer(f"{CALL} none", 15),
+        lambda: dump(CALL.upper()),
+        lambda: Site("trunks]", "/prompts"),
+        lambda: Site("trunks", "/prompts/../etc"),
+        lambda: Site("trunks", "prompts"),
+        lambda: messages(Finish(call_id=CALL), SITE, returns_now=False),
+        lambda: api_line(DIAL),
+        lambda: checked_frame("api status\n\napi fsctl shutdown"),
+        lambda: checked_frame("api originate reload Mod_Event_Socket"),
+        lambda: checked_frame("api caf\xe9"),
+        lambda: checked_frame(""),
+    ],
+)
+def test_what_was_not_foreseen_is_refused(forbidden: Any) -> None:
+    with pytest.raises(ForbiddenTextError):
+        forbidden()
+
+
+def read_message(frame: str) -> tuple[str, dict[str, str]]:
+    """As mod_event_socket reads a sendmsg: lines up to an empty one, each split at its first colon."""
+    assert "\n\n" not in frame
+    assert frame.isascii()
+    assert re.search("(?i)(re|un)load", frame) is None or "mod_event_socket" not in frame.lower()
+    first, *lines = re.split("\r?\n", frame)
+    headers = dict(line.split(": ", 1) for line in lines)
+    assert len(headers) == len(lines)
+    return first, headers
+
+
+def read_dial_string(text: str) -> tuple[dict[str, str], dict[str, str], str]:
+    """As switch_ivr_originate reads it: brackets found by counting, values split at commas, then at ``=``."""
+    found: list[dict[str, str]] = []
+    for opening, closing in ("{}", "[]"):
+        variables = {}
+        if text.startswith(opening):
+            inside, text = text[1:].split(closing, 1)
+            assert opening not in inside
+            assert not inside.startswith("^^")
+            variables = dict(pair.split("=", 1) for pair in inside.split(","))
+        found.append(variables)
+    # Nothing that would make it more than one leg, expand, quote, or open another set of variables.
+    assert not set(text) & set(",|<>{}[]$\\'\" ^")
+    assert ":_:" not in text
+    return found[0], found[1], text
+
+
+def assert_means(command: Command, frames: list[str]) -> None:
+    """What a switch would understand of these frames is what the command says."""
+    if isinstance(command, (BreakApp, Hangup, HangupLeg)):
+        (line,) = frames
+        leg = command.leg_id if isinstance(command, HangupLeg) else command.call_id
+        assert re.fullmatch(f"api uuid_(break|recv_dtmf|kill) {re.escape(leg)}( [#A-Z0-9_]+)?", line)
+        assert line.endswith(getattr(command, "cause", ""))
+        return
+    first, headers = read_message(frames[-1])
+    assert first == f"sendmsg {command.call_id}"
+    assert headers["Event-UUID"] == command.command_id
+    argument = headers.get("execute-app-arg", "")
+    assert "$" not in argument
+    if isinstance(command, Dial):
+        for_all, for_leg, way = read_dial_string(argument)
+        assert set(for_all) <= {"bridge_early_media"}
+        assert for_leg["origination_uuid"] == command.leg_id
+        assert for_leg["ppc_call"] == command.call_id
+        assert len(for_leg) == 5
+        kind, rest = way.removeprefix("sofia/").split("/", 1)
+        if command.gateway:
+            assert (kind, rest) == ("gateway", f"{command.gateway}/{command.destination}")
+        else:
+            assert (kind, rest) == (SITE.profile, command.destination.removeprefix("sip:"))
+    elif isinstance(command, CollectDigits):
+        words = argument.split(" ")
+        assert len(words) == 10
+        assert words[5] == f"{SITE.prompts_dir}/{command.prompt}.wav"
+        assert (words[0], words[1], words[3], words[4], words[9]) == (
+            str(command.digits_min), str(command.digits_max), str(command.first_digit_ms_max), command.terminator,
+            str(command.next_digit_ms_max),
+        )  # fmt: skip
+    elif isinstance(command, Play):
+        assert argument == f"{SITE.prompts_dir}/{command.prompt}.wav"
+
+
+HOSTILE = (
+    "\r\n\r\napi fsctl shutdown", "\n\nauth x", "${system id}", "reload mod_event_socket", "mod_event_socket", "]", "}",
+    "|", ",", "^^:", ":_:", "'", '"', "\\", "\x00", "\u2028", "\xe9", " ", "=", "../", "%0a", "{a=b}", "[a=b]", "<x=y>",
+    "sofia/gateway/x/900", "+18005550100", CALL, LEG, f"{CALL}.1", "carrier-1", "ignore", "a@b", "sip:a@b:5060", "#",
+)  # fmt: skip
+texts = st.one_of(
+    st.text(max_size=30),
+    st.lists(st.sampled_from(HOSTILE), min_size=1, max_size=4).map("".join),
+    st.from_regex(r"[ -~]{0,40}", fullmatch=True),
+)
+TEXT_FIELDS = {
+    type(command): [f.name for f in dataclasses.fields(command) if isinstance(getattr(command, f.name), str)]
+    for command in EVERY
+}
+
+
+def with_text(command: Command, fields: dict[str, str]) -> None:
+    """Refused, or written so that it means what it says: there is no third."""
+    changed = dataclasses.replace(command, **fields)
+    try:
+        frames = written(changed)
+    except ForbiddenTextError:
+        return
+    assert_means(changed, frames)
+
+
+@pytest.mark.parametrize("command", EVERY, ids=lambda command: type(command).__name__)
+@given(data=st.data())
+def test_any_text_in_any_field_is_refused_or_means_itself(command: Command, data: st.DataObject) -> None:
+    names = data.draw(st.lists(st.sampled_from(TEXT_FIELDS[type(command)]), min_size=1, max_size=3, unique=True))
+    with_text(command, {name: data.draw(texts) for name in names})
+
+
+def test_a_hundred_thousand_random_strings() -> None:
+    """Many more than hypothesis has time for: pieces of hostile and of lawful text in every field in turn."""
+    draw = random.Random(20_261_122)
+    pieces = [*HOSTILE, *map(chr, range(0, 0x180, 3)), "a", "1", "_", "-", "+", "."]
+    fields = [(command, name) for command in EVERY for name in TEXT_FIELDS[type(command)]]
+    for number in range(100_000):
+        command, name = fields[number % len(fields)]
+        with_text(command, {name: "".join(draw.choices(pieces, k=draw.randint(1, 5)))})
+
+
+@given(st.one_of(st.integers(), st.booleans(), st.floats(), texts))
+@example(2**31)
+def test_only_whole_numbers_within_their_limits_are_written(value: Any) -> None:
+    for command, name in ((DIAL, "ring_ms_max"), (DIAL, "connected_ms_max"), (COLLECT, "first_digit_ms_max")):
+        try:
+            frames = written(dataclasses.replace(command, **{name: value}))
+        except ForbiddenTextError:
+            continue
+        assert type(value) is int
+        assert 0 < value <= 24 * 3_600_000
+        assert_means(dataclasses.replace(command, **{name: value}), frames)
+
+
+def test_a_ring_time_is_never_shortened_by_rounding() -> None:
+    for ring_ms, seconds in ((1, 1), (999, 1), (1_000, 1), (1_001, 2), (25_500, 26)):
+        assert f"leg_timeout={seconds}," in written(dataclasses.replace(DIAL, ring_ms_max=ring_ms))[0]
