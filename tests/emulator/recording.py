@@ -5,7 +5,6 @@ A recording is one JSON object a line: {"t": seconds, "dir": "<" from the switch
 
 import json
 import lzma
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -20,6 +19,8 @@ RECORDINGS = Path(__file__).parent.parent / "data" / "esl-transcripts"
 SPECIFICATIONS = Path(__file__).parent / "transcripts"
 NAMES = sorted(path.name.removesuffix(".jsonl.xz") for path in RECORDINGS.glob("*.jsonl.xz"))
 PASSWORD = "ClueCon"
+# Here another connection sent the commands; they are rebuilt from the events.
+REBUILT = ("engine_dies_during_bridge", "engine_dies_in_ivr", "engine_dies_while_ringing")
 
 # Not emulated: states of a leg (they follow from the other events), and the heartbeat's own phase.
 LEFT_OUT = {"CHANNEL_STATE", "HEARTBEAT"}
@@ -38,7 +39,7 @@ class Said:
 def load(name):
     """(commands sent as (t, text), what the switch said) of a recording."""
     sent, said, buffer = [], [], ""
-    for line in lzma.open(RECORDINGS / f"{name}.jsonl.xz", "rt"):
+    for line in lzma.decompress((RECORDINGS / f"{name}.jsonl.xz").read_bytes()).decode().splitlines():
         entry = json.loads(line)
         if entry["dir"] == ">":
             sent.append((entry["t"], entry["data"]))
@@ -161,18 +162,19 @@ def converse(sent, commands, recorded_events, scenario, *, until_s, seed=1):
     socket.step(start)
     taken.take(0.0)
     recorded = Cast(recorded_events)
-    step = 0
     for at, text in sorted([*commands, (until_s, "")], key=lambda command: command[0]):
-        while step * 0.001 < at:
-            step += 1
-            socket.step(start + step * 1000)
-            taken.take(step * 0.001)
+        moment = start + int(at * 1e6)
+        while model.next_due_us < moment:
+            socket.step(model.next_due_us)
+            taken.take((model.now - start) / 1e6)
+        socket.step(moment)
+        taken.take(at)
         if text:
             mine = Cast(events_of(taken.said))
             for uuid, letter in recorded.legs.items():
                 if letter in mine.legs.values():
-                    text = re.sub(re.escape(uuid), mine.uuid(letter), text)
-            socket.feed(connection, text.encode(), start + int(at * 1e6))
+                    text = text.replace(uuid, mine.uuid(letter))
+            socket.feed(connection, text.encode(), moment)
             taken.take(at)
     return taken.said, model
 
