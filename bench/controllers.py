@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import sys
@@ -122,4 +123,5 @@ def _config(target: str) -> tuple[dict[str, Any], list[tuple[str, str, str]]]:
             "id": name, "name": name, "flow": name, "targets": ["buyer"], "concurrency_cap": CAP,
             "caller_concurrency_cap": 1,
         }  # fmt: skip
+    files = json.loads(json.dumps(files))  # Nothing twice by reference: YAML would write anchors, which ppc refuses.
     return files, [(f"+{DIRECT_NUMBER}", "direct", "press"), (f"+{ZIP_NUMBER}", "zip", "press")]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
-from free_ports import free_ports
 from private_switch import PrivateSwitch
+from processes import LiveError
 
 DIALPLAN_NUMBER = "18005550001"  # Bridged by FreeSWITCH's own dialplan; every other number is claimed as shipped.
 RTP_PORTS = 2_400  # 600 calls of two legs with two ports each.
+RTP_FIRST, RTP_LAST = 20_000, 31_999  # Above those of tests/live, below the kernel's own choice for clients.
 CLAIM_S = 15
 
 # What the claim sets too, and what the engine says for each target, but nothing that only a controller needs.
@@ -41,7 +43,7 @@ class BenchSwitch(PrivateSwitch):
     def _configure(self, claim_s: int) -> None:
         super()._configure(claim_s)
         conf = self._directory / "conf"
-        first = free_ports(RTP_PORTS)
+        first = _free_rtp_ports()
         _add(
             conf / "ppc_site" / "vars.xml",
             "<include>",
@@ -51,6 +53,22 @@ class BenchSwitch(PrivateSwitch):
         )
         extension = DIALPLAN.format(number=DIALPLAN_NUMBER, target_port=self._target_port)
         _add(conf / "dialplan" / "ppc.xml", '<context name="ppc">', extension)
+
+
+def _free_rtp_ports() -> int:
+    for first in range(RTP_FIRST, RTP_LAST - RTP_PORTS + 2, RTP_PORTS):
+        if all(map(_is_free, range(first, first + RTP_PORTS))):
+            return first
+    raise LiveError(f"no {RTP_PORTS} consecutive free UDP ports between {RTP_FIRST} and {RTP_LAST}")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _add(path: Path, after: str, text: str, *, last: bool = False) -> None:
