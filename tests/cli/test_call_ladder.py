@@ -111,6 +111,8 @@ def test_who_ended_a_leg_is_who_sent_the_message(disposition, way, label):
     }  # fmt: skip
     trace.facts.append({"e": fact})
     assert (5.0, way, label) in arrows(trace)
+    times = [row.at for row in build_rows(trace.facts)]
+    assert times == sorted(times)  # The leg's last event came after everything, with stamps from before.
 
 
 def test_hostile_text_and_long_text_stay_within_their_lanes():
