@@ -41,12 +41,19 @@ class LiveConfig:
         self._earlier: dict[str, CallContext] = {}
         self.context: CallContext | None = None
 
-    def load(self, now_us: int) -> None:
-        """Read the directory and the tracking numbers. Raises ConfigError or OutsideError and keeps what was."""
+    def read(self, now_us: int) -> tuple[LoadedConfig, CallContext]:
+        """Read the directory and the tracking numbers, and keep the revision. May run off the hub; changes nothing.
+
+        Raises ConfigError with every issue, or OutsideError.
+        """
         config = load_config(self._config_dir, known_zips=self._places.zips)
         owned = numbers.load_all(self._database)
         revisions.save_revision(self._database, config.revision, config.body, now_us)
-        self.context = self._made(config, owned)
+        return config, self._made(config, owned)
+
+    def put_in_force(self, read: tuple[LoadedConfig, CallContext]) -> None:
+        """New calls are judged by this from now on."""
+        config, self.context = read
         self._in_force(config)
 
     def new_call(self) -> CallContext:

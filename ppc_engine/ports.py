@@ -79,8 +79,11 @@ class Switch(Protocol):
 class CallJournal(Protocol):
     """The local append-only file that calls are rebuilt from."""
 
-    def append(self, call_id: str, fact: Mapping[str, Any]) -> int:
-        """Queue one fact; returns its sequence. Does not wait for the disk."""
+    def append(self, call_id: str, fact: Mapping[str, Any] | bytes) -> int:
+        """Queue one fact (bytes: as JSON already); returns its sequence. Does not wait for the disk.
+
+        Raises OutsideError when the disk has taken nothing for so long that no more may be kept in memory.
+        """
 
     def wait_durable(self, sequence: int, timeout_s: float) -> bool:
         """Wait until this sequence is on the disk; False when it is not by then."""
@@ -111,6 +114,9 @@ class CapacityStore(Protocol):
 
 class CDRStore(Protocol):
     """Where finished calls go. Writing a call twice leaves one record."""
+
+    def pack_facts(self, facts: bytes) -> bytes:
+        """Facts as a JSON array, packed as ``write`` takes them; any thread may do it."""
 
     def write(self, finished: Iterable[tuple[CDR, bytes]], oldest_open_at: int | None = None) -> None:
         """Commit CDRs with their compressed facts in one transaction, and with them the qualifier's watermark: the

@@ -8,14 +8,16 @@ at once; then what is in memory goes to the disk.
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 
 from gevent.event import Event as Signal
 
 from ppc_engine import __version__
-from ppc_engine.engine.cdr_batches import CDRBatcher, run_off_hub
+from ppc_engine.engine.cdr_batches import CDRBatcher
 from ppc_engine.engine.claims import Claims
 from ppc_engine.engine.dispatcher import Dispatcher, Log
+from ppc_engine.engine.off_hub import OffHub
 from ppc_engine.engine.reconcile import Reconciler
 from ppc_engine.engine.supervisor import Supervisor
 from ppc_engine.live_config import LiveConfig
@@ -25,6 +27,7 @@ from ppc_engine.storage.capacity import MemoryCapacityStore
 from ppc_engine.storage.catalog_files import LoadedConfig
 from ppc_engine.storage.cdrs import SQLCDRStore
 from ppc_engine.storage.database import check_writable, open_database
+from ppc_engine.storage.facts import compress_facts
 from ppc_engine.storage.journal import FileJournal
 from ppc_engine.storage.migrate import upgrade
 from ppc_engine.switch.esl_switch import ESLSwitch, SwitchState
@@ -54,7 +57,17 @@ class RunningEngine:
         self.supervisor = Supervisor(self._service_died)
         key = hashlib.sha256(settings.secret.get_secret_value().encode()).digest()
         self.config = LiveConfig(config_dir, self.database, places, key, self._config_in_force)
-        self.batcher = CDRBatcher(self.journal, SQLCDRStore(self.database), telemetry=metrics, log=log)
+        self.off_hub = OffHub()
+        self.batcher = CDRBatcher(
+            self.journal,
+            SQLCDRStore(self.database),
+            compress=compress_facts,
+            oldest_open=lambda: self.dispatcher.oldest_open(),
+            off_hub=self.off_hub,
+            telemetry=metrics,
+            log=log,
+            monotonic=time.monotonic,
+        )
         self.switch = ESLSwitch(
             host=settings.switch_host,
             port=settings.switch_port,
@@ -89,7 +102,7 @@ class RunningEngine:
         """Bring everything up. Raises PPCError, told in one line, when a part of it cannot be had."""
         upgrade(self.database)
         check_writable(self.database)
-        self.config.load(self._clock.now_us())
+        self.config.put_in_force(self.config.read(self._clock.now_us()))
         self.journal.start()
         restored = self.reconciler.restore(self.journal.open_calls())
         self._watch_gauges()
@@ -107,6 +120,7 @@ class RunningEngine:
         self.switch.stop()
         self.supervisor.stop(STOP_S_MAX)
         self.batcher.stop(STOP_S_MAX)
+        self.off_hub.stop()
         self.journal.stop()
         self.monitoring.stop()
         self.hub_watch.stop()
@@ -116,7 +130,8 @@ class RunningEngine:
     def reload(self) -> bool:
         """Take a changed configuration for new calls; refused whole, the running one stays in force."""
         try:
-            run_off_hub(lambda: self.config.load(self._clock.now_us()))
+            config = self.off_hub.run(lambda: self.config.read(self._clock.now_us()))
+            self.config.put_in_force(config)
         except ConfigError as error:
             for issue in error.issues:
                 self._log("config_refused", detail=str(issue))

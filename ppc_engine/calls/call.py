@@ -92,7 +92,7 @@ class Call(Hunting):
         kind = caller_kind(event.caller_number)
         caller = normalise(event.caller_number)
         state.dialed_number, state.timer_id = event.dialed_number, event.timer_id
-        state.answered_at = event.answered_at
+        state.offered_at, state.answered_at = event.offered_at, event.answered_at
         state.caller_key = caller if kind == "valid" else ""
         state.area_code = "" if kind == "toll_free" else area_code(caller)
         self._tell(

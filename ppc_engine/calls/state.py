@@ -73,6 +73,7 @@ class CallState:
     publisher: str = ""
     caller_key: str = ""
     area_code: str = ""
+    offered_at: int = 0
     answered_at: int = 0
     last_at: int = 0
     timer_id: str = ""

@@ -37,6 +37,7 @@ from ppc_engine.calls.events import (
     to_plain,
 )
 from ppc_engine.ports import CommandRefusedError, SwitchError
+from ppc_engine.values.errors import OutsideError
 
 if TYPE_CHECKING:
     from ppc_engine.engine.dispatcher import Dispatcher
@@ -123,8 +124,13 @@ class CallRunner:
             self._perform(command)
 
     def _keep(self, fact: dict[str, Any]) -> None:
-        self.last_sequence = self._dispatcher.journal.append(self.call_id, fact)
-        self.facts.append(orjson.dumps(fact))
+        line = orjson.dumps(fact)
+        self.facts.append(line)
+        try:
+            self.last_sequence = self._dispatcher.journal.append(self.call_id, line)
+        except OutsideError as error:
+            # The caller is not to blame for our disk: the call goes on, and its CDR is folded from memory.
+            self._dispatcher.log("journal_refused", self.call_id, detail=str(error))
 
     def _claimed(self, event: CallParked) -> None:
         """A fresh park: the dialplan has just armed a new timer of full length."""

@@ -90,6 +90,10 @@ class Dispatcher:
         self.telemetry.call_adopted()
         return runner
 
+    def oldest_open(self) -> int:
+        """offered_at of the oldest live call, 0 when there is none: no later call may be judged before it ended."""
+        return min((runner.call.state.offered_at for runner in self.calls.values()), default=0)
+
     def hold(self) -> None:
         """The switch went away: no call acts before it is back and was asked what lives."""
         for runner in self.calls.values():

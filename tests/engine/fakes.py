@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import gevent
+import orjson
 
 from ppc_engine.calls.commands import Command
 from ppc_engine.calls.record import CDR
 from ppc_engine.engine.dispatcher import Dispatcher
 from ppc_engine.ports import LiveChannel, NoTelemetry
 from ppc_engine.storage.capacity import MemoryCapacityStore
+from ppc_engine.values.errors import OutsideError
 from tests.calls.call_traces import T0, words
 
 
@@ -76,9 +78,12 @@ class ListJournal:
     def __init__(self) -> None:
         self.facts: list[tuple[str, dict[str, Any]]] = []
         self.closed: list[str] = []
+        self.full = False
 
-    def append(self, call_id: str, fact: Mapping[str, Any]) -> int:
-        self.facts.append((call_id, dict(fact)))
+    def append(self, call_id: str, fact: Mapping[str, Any] | bytes) -> int:
+        if self.full:
+            raise OutsideError("the disk is full")
+        self.facts.append((call_id, orjson.loads(fact) if isinstance(fact, bytes) else dict(fact)))
         return len(self.facts)
 
     def wait_durable(self, sequence: int, timeout_s: float) -> bool:

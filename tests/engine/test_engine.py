@@ -134,6 +134,16 @@ def test_bug_ends_its_own_call_only(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(world.dispatcher.calls) == ["good"]
 
 
+def test_call_goes_on_while_the_journal_takes_nothing() -> None:
+    world = World(direct())
+    world.journal.full = True
+    assert world.post(parked()) == ["dial acme-la"]
+    world.post(leg_ended(T0 + 1_000_000))
+    world.post(ended())
+    assert [cdr.outcome for cdr in world.sink.cdrs] == ["abandoned_ringing"]
+    assert world.logged.count("journal_refused") == len(world.logged) - 1
+
+
 def test_full_mailbox_drops_and_counts() -> None:
     world = World(direct())
     world.dispatcher.handle_event(parked())
