@@ -44,10 +44,11 @@ _log = logging.getLogger(__name__)
 class _Question:
     """Commands written at once, and the answers that came so far."""
 
-    __slots__ = ("answers", "done", "expected")
+    __slots__ = ("answers", "done", "expected", "is_ping")
 
-    def __init__(self, expected: int) -> None:
+    def __init__(self, expected: int, is_ping: bool) -> None:
         self.expected = expected
+        self.is_ping = is_ping
         self.answers: list[str] = []
         self.done: AsyncResult[list[str]] = AsyncResult()
 
@@ -93,6 +94,7 @@ class ESLConnection(InboundESL):
         self._parser = framing.FrameParser()
         self._commands_sent: deque[_Question] = deque()
         self._write_turn = BoundedSemaphore(1)
+        self._ping_answer = ""
 
     def connect(self) -> None:
         """Connect and authenticate. Raises SwitchAwayError with one clear line, or DeadlineError."""
@@ -125,14 +127,25 @@ class ESLConnection(InboundESL):
         """One command and its answer: the Reply-Text, or the body of an api response."""
         return self.send_all([data], answer_s_max)[0]
 
-    def send_all(self, frames: Sequence[str], answer_s_max: float = ANSWER_S_MAX) -> list[str]:
+    def ping(self, data: str, answer_s_max: float) -> str:
+        """A command whose answer is always the same and like no other's.
+
+        It shows that the switch lives, and that answers still reach who asked: answers carry no id, so were one lost,
+        each later one would be taken for the one before it. The first answer out of its place ends the connection.
+        """
+        self._ping_answer = self.send_all([data], answer_s_max, is_ping=True)[0]
+        return self._ping_answer
+
+    def send_all(
+        self, frames: Sequence[str], answer_s_max: float = ANSWER_S_MAX, *, is_ping: bool = False
+    ) -> list[str]:
         """Write all commands at once, then wait for all their answers, in order.
 
         Raises SwitchAwayError when the connection is lost before, DeadlineError when the answers are not there in
-        time. Answers carry no id: once one is missing, the next would be taken for it, so the connection is given up.
+        time; the connection is then given up.
         """
         payload = "".join(f"{checked_frame(frame)}\n\n" for frame in frames).encode("ascii")
-        question = _Question(len(frames))
+        question = _Question(len(frames), is_ping)
         timer = gevent.Timeout.start_new(answer_s_max)
         try:
             self._write(payload, question)
@@ -216,6 +229,8 @@ class ESLConnection(InboundESL):
         if not self._commands_sent:
             raise FramingError("an answer to nothing that was asked")
         question = self._commands_sent[0]
+        if self._ping_answer and (text == self._ping_answer) is not question.is_ping:
+            raise FramingError("an answer that belongs to another command")
         question.answers.append(text)
         if len(question.answers) == question.expected:
             self._commands_sent.popleft()

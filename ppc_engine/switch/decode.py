@@ -76,6 +76,8 @@ def decode_event(name: str, body: bytes) -> Event | Heartbeat | None:
     """What an event means to us, or None when it is not about a call of ours. Raises MalformedError."""
     if name == "CHANNEL_EXECUTE_COMPLETE" and not _is_ours(body):
         return None  # The dialplan's own applications: five a call, told from ours without reading 6 KB of JSON.
+    if not name:
+        raise MalformedError("no Event-Name")
     reader = _READERS.get(name)
     return reader(load(body)) if reader else None
 

@@ -159,7 +159,7 @@ class ESLSwitch:
         link = self._connection()
         try:
             link.connect()
-            channels = read_channels(link, {*known, *self._open})
+            channels = read_channels(link, [*known, *self._open])
         finally:
             link.stop()
         self._returning.update(
@@ -236,18 +236,19 @@ class ESLSwitch:
         self._events.connect()
         for frame, reply in zip(SUBSCRIPTION, self._events.send_all(SUBSCRIPTION), strict=True):
             if not reply.startswith("+OK"):
-                raise SwitchAwayError(f"the switch refuses {frame.partition(' ')[0]!r}: {reply[:80]}")
+                raise SwitchAwayError(f"the switch refuses {' '.join(frame.split()[:2])!r}: {reply[:80]}")
         self.stream.reset()
         self._api = self._connection(**lost)
         self._api.connect()
-        return self._api.send(_CORE_UUID).strip()
+        self._events.ping(_EVENTS_PING, PING_ANSWER_S_MAX)
+        return self._api.ping(_CORE_UUID, PING_ANSWER_S_MAX).strip()
 
     def _watch(self) -> str:
         """Ping until a connection is lost or we stop; returns why. Raises SwitchError for an unanswered ping."""
         events, api = self._link(self._events), self._link(self._api)
         while not self._lost.wait(PING_EVERY_S):
-            api.send(_CORE_UUID, PING_ANSWER_S_MAX)
-            events.send(_EVENTS_PING, PING_ANSWER_S_MAX)
+            api.ping(_CORE_UUID, PING_ANSWER_S_MAX)
+            events.ping(_EVENTS_PING, PING_ANSWER_S_MAX)
         return events.closed_because or api.closed_because or "stopped"
 
     def _disconnect(self) -> None:

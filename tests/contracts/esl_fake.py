@@ -79,6 +79,8 @@ class FakeESL:
         self.connections: list[FakeConnection] = []
         self.read_bytes = 65_536
         self.read_pause_s = 0.0
+        self.reading = Event()  # Cleared, the switch reads no more, and its buffers fill.
+        self.reading.set()
         self._changed = Event()
         self._server = StreamServer(("127.0.0.1", 0), self._serve)
 
@@ -87,6 +89,7 @@ class FakeESL:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.reading.set()
         for connection in self.connections:
             connection.close()
         self._server.stop(timeout=1)
@@ -130,7 +133,7 @@ class FakeESL:
         held = b""
         try:
             connection.write(self.greeting)
-            while data := sock.recv(self.read_bytes):
+            while self.reading.wait() and (data := sock.recv(self.read_bytes)):
                 gevent.sleep(self.read_pause_s)
                 connection.bytes_received += len(data)
                 held += data

@@ -145,7 +145,6 @@ def test_a_call_that_fell_back_is_the_dialplan_s() -> None:
         changed(3, Call_Direction="inbound"),
         changed(0, Event_Name="CHANNEL_CREATE"),
         b'{"Event-Name":"SHUTDOWN"}',
-        b"{}",
     ],
 )
 def test_what_is_not_about_a_call_of_ours_is_foreign(body: bytes) -> None:
@@ -162,6 +161,8 @@ def test_what_is_not_about_a_call_of_ours_is_foreign(body: bytes) -> None:
         changed(0, Caller_Channel_Created_Time="0"),
         changed(7, Bridge_B_Unique_ID="\n"),
         BODIES[0][:-1],
+        b"{}",
+        b"[]",
         BODIES[0].replace(b'"Core-UUID"', b"'Core-UUID'"),
         b'{"Event-Name":"CHANNEL_PARK",' + b'"x":[' * 5_000,
     ],
