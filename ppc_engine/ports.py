@@ -115,9 +115,6 @@ class CapacityStore(Protocol):
 class CDRStore(Protocol):
     """Where finished calls go. Writing a call twice leaves one record."""
 
-    def pack_facts(self, facts: bytes) -> bytes:
-        """Facts as a JSON array, packed as ``write`` takes them; any thread may do it."""
-
     def write(self, finished: Iterable[tuple[CDR, bytes]], oldest_open_at: int | None = None) -> None:
         """Commit CDRs with their compressed facts in one transaction, and with them the qualifier's watermark: the
         offered_at of the oldest call that still has no CDR, 0 for none. Raises OutsideError when it cannot now.

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+import gevent
 from gevent.threadpool import ThreadPool
 
 T = TypeVar("T")
+
+STOP_S_MAX = 10.0  # A disk that does not answer for longer is left to the end of the process.
 
 
 class OffHub:
@@ -22,10 +25,21 @@ class OffHub:
 
     def run(self, work: Callable[[], T]) -> T:
         """The result of ``work``, or what it raised."""
-        result: T = self._pool.apply(work)
+        result, error = self._pool.apply(_outcome, (work,))
+        if error is not None:
+            raise error
         return result
 
     def stop(self) -> None:
         """Let what runs come to its end, then end the thread."""
-        self._pool.join()
-        self._pool.kill()
+        with gevent.Timeout(STOP_S_MAX, False):
+            self._pool.join()
+            self._pool.kill()
+
+
+def _outcome(work: Callable[[], T]) -> tuple[T | None, Exception | None]:
+    """What work gave or raised: gevent prints a traceback of everything that its worker lets through."""
+    try:
+        return work(), None
+    except Exception as error:
+        return None, error

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-import orjson
 import pytest
 from gevent import monkey
 
 from ppc_engine.calls.record import CDR
-from ppc_engine.engine.cdr_batches import CDRBatcher, run_off_hub
+from ppc_engine.engine.cdr_batches import CDRBatcher
+from ppc_engine.engine.off_hub import OffHub
 from ppc_engine.ports import NoTelemetry
 from ppc_engine.storage import database as database_module
 from ppc_engine.storage.cdrs import SQLCDRStore
 from ppc_engine.storage.database import open_database
-from ppc_engine.storage.facts import compress_json
+from ppc_engine.storage.facts import compress_facts, read_facts
 from ppc_engine.storage.journal import FileJournal
 from ppc_engine.storage.migrate import upgrade
 from ppc_engine.values.errors import BadValueError, OutsideError
@@ -58,9 +58,6 @@ class Store:
         self.hates = ""
         self.tries = 0
 
-    def pack_facts(self, facts: bytes) -> bytes:
-        return b"packed " + facts
-
     def write(self, finished: list[tuple[CDR, bytes]], oldest_open_at: int | None = None) -> None:
         self.tries += 1
         if self.errors:
@@ -68,7 +65,7 @@ class Store:
         calls = [cdr.call_id for cdr, _ in finished]
         if self.hates in calls:
             raise BadValueError("CHECK constraint failed")
-        assert all(facts.startswith(b"packed [") for _, facts in finished)
+        assert all(read_facts(facts)[0]["e"]["k"] == "CallParked" for _, facts in finished)
         self.batches.append(calls)
         self.marks.append(oldest_open_at)
 
@@ -102,13 +99,15 @@ class World:
         self.store: Any = Store()
         self.telemetry = Telemetry()
         self.lines: list[tuple[str, dict[str, Any]]] = []
-        self.open_at: Callable[[], int] | None = None
+        self.live: list[int] = []
+        self.off_hub = OffHub()
         self.batcher: CDRBatcher = None  # type: ignore[assignment]
 
     def start(self, **options: Any) -> CDRBatcher:
         self.batcher = CDRBatcher(
-            self.journal, self.store, telemetry=self.telemetry, log=self.log, oldest_open_at=self.open_at,
-            **{"batch_ms": 2, "retry_s": (0.001, 0.002), **options},
+            self.journal, self.store, compress=compress_facts, oldest_open=lambda: min(self.live, default=0),
+            off_hub=self.off_hub, telemetry=self.telemetry, log=self.log, monotonic=time.monotonic,
+            **{"batch_s": 0.002, "retry_s": (0.001, 0.002), **options},
         )  # fmt: skip
         self.batcher.start()
         return self.batcher
@@ -130,6 +129,7 @@ def world() -> Iterator[World]:
     yield world
     if world.batcher is not None:
         world.batcher.stop(DEADLINE_S)
+    world.off_hub.stop()
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -145,12 +145,12 @@ def test_calls_of_one_moment_share_a_batch_and_are_closed_after_it(world: World)
     until(lambda: world.journal.closed == world.ids(1, 2, 3))
     assert world.store.batches == [world.ids(1, 2, 3)]
     assert world.telemetry.written == [3]
-    assert world.batcher.waiting == 0
+    assert world.batcher.pending == 0
     assert world.lines == []
 
 
 def test_a_batch_is_bounded_and_order_is_kept(world: World) -> None:
-    world.start(batch_calls_max=4, batch_ms=60_000)
+    world.start(batch_calls_max=4, batch_s=60)
     world.submit(*range(8))  # Two whole batches do not wait for the time to pass.
     until(lambda: len(world.journal.closed) == 8)
     assert world.store.batches == [world.ids(0, 1, 2, 3), world.ids(4, 5, 6, 7)]
@@ -169,9 +169,9 @@ def test_a_record_waits_until_its_facts_are_on_the_disk(world: World) -> None:
 
 
 def test_stop_commits_what_is_queued(world: World) -> None:
-    world.start(batch_ms=60_000)
+    world.start(batch_s=60)
     world.submit(1, 2)
-    assert world.batcher.stop(DEADLINE_S)
+    assert world.batcher.stop(DEADLINE_S) == 0
     assert world.journal.closed == world.ids(1, 2)
 
 
@@ -180,22 +180,23 @@ def test_stop_leaves_what_cannot_be_committed_to_the_journal(world: World) -> No
     world.start(retry_s=(60.0,))
     world.submit(1)
     until(lambda: world.telemetry.failures == 1)
-    assert not world.batcher.stop(DEADLINE_S)
-    assert world.batcher.waiting == 1
+    assert world.batcher.stop(DEADLINE_S) == 1
+    assert world.batcher.pending == 1
     assert world.journal.closed == []
 
 
-def test_stop_does_not_wait_for_a_disk_that_is_gone(world: World) -> None:
+def test_stop_does_not_wait_for_a_disk_that_is_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ppc_engine.engine.cdr_batches.DURABLE_S_MAX", 0.01)
     world.journal.durable = 0
     world.start()
     world.submit(1)
-    assert not world.batcher.stop(DEADLINE_S)
+    assert world.batcher.stop(DEADLINE_S) == 1
     assert world.store.calls == []
 
 
 def test_an_idle_batcher_stops_at_once(world: World) -> None:
-    world.start(batch_ms=60_000)
-    assert world.batcher.stop(DEADLINE_S)
+    world.start(batch_s=60)
+    assert world.batcher.stop(DEADLINE_S) == 0
 
 
 def test_the_database_away_costs_nothing_and_is_told_once(world: World) -> None:
@@ -210,10 +211,10 @@ def test_the_database_away_costs_nothing_and_is_told_once(world: World) -> None:
     assert world.store.calls == world.ids(1, 2, 3)
     assert world.telemetry.failures == 5
     assert [(event, fields["detail"]) for event, fields in world.lines[:-1]] == [
-        ("cdr_store_away", "database x: is locked"),
-        ("cdr_store_away", "database x: is full"),
+        ("cdrs_not_written", "database x: is locked"),
+        ("cdrs_not_written", "database x: is full"),
     ]
-    assert world.lines[-1][0] == "cdr_store_back"
+    assert world.lines[-1][0] == "cdrs_written_again"
     assert world.batcher.gauges()["journal_oldest_s"]() == 0
 
 
@@ -223,11 +224,8 @@ def test_one_record_that_can_never_be_written_is_set_aside_alone(world: World) -
     world.submit(1, 2, 3)
     until(lambda: len(world.journal.closed) == 2)
     assert world.journal.closed == world.ids(1, 3)
-    assert world.batcher.rejected == 1
-    assert world.telemetry.bugs == ["cdr_rejected"]
-    assert world.lines == [
-        ("cdr_rejected", {"call_id": call_id(2), "detail": "BadValueError: CHECK constraint failed"})
-    ]
+    assert world.telemetry.bugs == ["cdr"]
+    assert world.lines == [("cdr_refused", {"call_id": call_id(2), "detail": "BadValueError: CHECK constraint failed"})]
     world.submit(4, 5)
     until(lambda: len(world.journal.closed) == 4)
     assert world.store.batches[-1] == world.ids(4, 5)  # Batches are whole again.
@@ -241,31 +239,30 @@ def test_an_outage_in_the_middle_of_taking_a_batch_apart_loses_nothing(world: Wo
     until(lambda: len(world.journal.closed) == 3)
     assert sorted(world.journal.closed) == sorted(world.ids(1, 2, 4))
     assert world.store.calls == world.ids(1, 2, 4)
-    assert world.batcher.rejected == 1
+    assert world.telemetry.bugs == ["cdr"]
 
 
 def test_a_journal_that_cannot_close_a_call_keeps_the_record(world: World) -> None:
     world.journal.refuses = True
     world.start()
     world.submit(1)
-    until(lambda: world.batcher.waiting == 0)
+    until(lambda: world.batcher.pending == 0)
     assert world.store.calls == world.ids(1)
 
 
 def test_the_watermark_is_the_oldest_call_without_a_record(world: World) -> None:
-    live = [offered_at(7), offered_at(2)]
-    world.open_at = lambda: min(live, default=0)
+    world.live = [offered_at(7), offered_at(2)]
     world.journal.durable = 1
     world.start()
     world.submit(1)
     until(lambda: len(world.store.marks) == 1)
     assert world.store.marks == [offered_at(2)]
-    live.remove(offered_at(2))
+    world.live.remove(offered_at(2))
     world.submit(3, last_sequence=1)
     world.submit(2, last_sequence=2)  # Ended, but its facts are not on the disk yet.
     until(lambda: len(world.store.marks) == 2)
     assert world.store.marks[-1] == offered_at(2)
-    live.clear()
+    world.live.clear()
     world.journal.durable = 2
     until(lambda: len(world.store.marks) == 3)
     assert world.store.marks[-1] == 0
@@ -291,9 +288,11 @@ def test_the_hub_goes_on_while_the_database_takes_its_time(world: World) -> None
 
 
 def test_what_runs_off_the_hub_gives_its_result_or_its_error(capfd: pytest.CaptureFixture[str]) -> None:
-    assert run_off_hub(lambda: 7) == 7
+    off_hub = OffHub()
+    assert off_hub.run(lambda: 7) == 7
     with pytest.raises(ZeroDivisionError):
-        run_off_hub(lambda: 1 // 0)
+        off_hub.run(lambda: 1 // 0)
+    off_hub.stop()
     assert capfd.readouterr().err == ""  # The worker prints no traceback of its own.
 
 
@@ -324,7 +323,7 @@ def test_from_facts_to_record_and_back(real: World, tmp_path: Path) -> None:
     real.start()
     for number in range(30):
         live_through(real, number)
-    assert real.batcher.stop(DEADLINE_S)
+    assert real.batcher.stop(DEADLINE_S) == 0
     real.journal.stop()
     assert [call.call_id for call in real.store.list_calls()] == real.ids(*range(29, -1, -1))
     assert real.store.read_call(call_id(3)) == make_cdr(3)
@@ -349,7 +348,7 @@ def test_a_crash_between_commit_and_close_writes_the_call_once(real: World, tmp_
     assert (found, facts) == (call_id(1), make_facts(1))
     real.start()
     real.submit(1, last_sequence=0)
-    until(lambda: real.batcher.waiting == 0)
+    until(lambda: real.batcher.pending == 0)
     assert len(real.store.list_calls()) == 1
     real.batcher.stop(DEADLINE_S)
     real.journal.stop()
@@ -365,12 +364,12 @@ def test_a_database_that_is_locked_and_freed_loses_nothing(real: World, tmp_path
     for number in range(10):
         live_through(real, number)
     until(lambda: real.telemetry.failures >= 2)
-    assert real.batcher.waiting == 10
+    assert real.batcher.pending == 10
     other.execute("ROLLBACK")
     other.close()
-    until(lambda: real.batcher.waiting == 0)
+    until(lambda: real.batcher.pending == 0)
     assert len(real.store.list_calls()) == 10
-    assert [event for event, _ in real.lines] == ["cdr_store_away", "cdr_store_back"]
+    assert [event for event, _ in real.lines] == ["cdrs_not_written", "cdrs_written_again"]
     assert real.lines[0][1]["detail"].endswith("is locked by another process")
 
 
@@ -381,10 +380,10 @@ def test_a_read_only_database_is_one_line_and_loses_nothing(real: World, tmp_pat
     live_through(real, 1)
     until(lambda: real.telemetry.failures >= 3)
     assert [(event, fields["detail"].rpartition(": ")[2]) for event, fields in real.lines] == [
-        ("cdr_store_away", "is read-only for this user")
+        ("cdrs_not_written", "is read-only for this user")
     ]
     real.batcher._store = written
-    until(lambda: real.batcher.waiting == 0)
+    until(lambda: real.batcher.pending == 0)
     assert written.read_call(call_id(1)) == make_cdr(1)
 
 
@@ -394,14 +393,10 @@ def test_a_record_that_the_schema_refuses_stays_in_the_journal(real: World, tmp_
     live_through(real, 2, outcome="vanished")
     live_through(real, 3, total_ms=2**70)
     live_through(real, 4, attempts=(make_attempt(4),))
-    until(lambda: real.batcher.rejected == 2 and real.batcher.waiting == 0)
+    until(lambda: len(real.telemetry.bugs) == 2 and real.batcher.pending == 0)
     real.batcher.stop(DEADLINE_S)
     real.journal.stop()
     assert [call.call_id for call in real.store.list_calls()] == real.ids(4, 1)
     real.journal = FileJournal(tmp_path / "journal")
     real.journal.start()
     assert [call for call, _ in real.journal.open_calls()] == real.ids(2, 3)
-
-
-def test_facts_are_packed_as_the_store_reads_them() -> None:
-    assert compress_json(orjson.dumps(make_facts(1))) == SQLCDRStore.pack_facts(None, orjson.dumps(make_facts(1)))  # type: ignore[arg-type]

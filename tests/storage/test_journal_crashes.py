@@ -49,6 +49,7 @@ def test_a_journal_goes_on_after_a_torn_end(started: Callable[..., FileJournal],
     journal = started()
     (problem,) = journal.found.problems
     assert problem.endswith("0000000001.journal: 20 bytes cut off, torn by a crash")
+    assert journal.gauges()["journal_bytes"]() == newest(directory).with_name("0000000001.journal").stat().st_size
     assert journal.append("c", {"n": 9}) == 5  # The torn line's sequence was never durable.
     journal.stop()
     calls, again = opened_again(directory)

@@ -14,7 +14,7 @@ import gevent
 import pytest
 from gevent import monkey
 
-from ppc_engine.storage.journal import FileJournal, JournalRefusedError
+from ppc_engine.storage.journal import Backlog, FileJournal, JournalRefusedError
 from ppc_engine.storage.journal_lines import scan_directory, segment_numbers
 from ppc_engine.values.errors import OutsideError
 from tests.storage.journals import DEADLINE_S, FACTS, Disk, calls_of, fill, newest, opened_again, until
@@ -24,7 +24,7 @@ def test_segments_are_deleted_from_the_oldest_when_their_calls_are_closed(
     started: Callable[..., FileJournal], directory: Path
 ) -> None:
     journal = started(segment_bytes_max=400)
-    numbers = lambda: segment_numbers(directory)  # noqa: E731
+    numbers, gauges = (lambda: segment_numbers(directory)), journal.gauges()
     fill(journal, [("old", {"n": 0})])
     for n in range(8):
         fill(journal, [(f"c{n}", {"text": "x" * 150})])
@@ -33,11 +33,18 @@ def test_segments_are_deleted_from_the_oldest_when_their_calls_are_closed(
     assert journal.wait_durable(last, DEADLINE_S)
     assert numbers()[0] == 1 and len(numbers()) > 3  # Held by the old call alone.
     journal.close_call("old")
-    until(lambda: len(numbers()) == 1)
-    assert journal.gauges()["journal_bytes"]() == newest(directory).stat().st_size
-    assert journal.gauges()["journal_facts"]() == 1
+    until(lambda: len(numbers()) == 1 and gauges["journal_bytes"]() == newest(directory).stat().st_size)
+    assert gauges["journal_facts"]() == 1
     journal.stop()
     assert opened_again(directory)[0] == {"end": [{}]}
+
+
+def test_a_fact_after_the_close_holds_no_segment(started: Callable[..., FileJournal]) -> None:
+    journal = started()
+    fill(journal)
+    journal.close_call("a")
+    fill(journal, [("a", {"n": 9})])
+    assert journal.gauges()["journal_facts"]() == 2  # Those of the other call.
 
 
 def test_a_restart_deletes_what_is_drained(started: Callable[..., FileJournal], directory: Path) -> None:
@@ -120,7 +127,7 @@ def test_a_full_disk_is_waited_for(
     disk.write_error = 0
     assert journal.wait_durable(last, DEADLINE_S)
     assert (journal.state, journal.failed) == ("running", "")
-    assert journal.backlog().facts == 0
+    assert journal.backlog() == Backlog(facts=0, bytes=0, oldest_s=0.0)
     journal.stop()
     calls, found = opened_again(directory)
     assert calls == calls_of(FACTS)
