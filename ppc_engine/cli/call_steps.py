@@ -13,14 +13,15 @@ from typing import Any
 Data = Mapping[str, Any]
 Wording = Callable[[Data, "Known"], str]
 
-SHOWN_CHARS_MAX = 200  # Of one foreign text.
+FOREIGN_CHARS_MAX = 200  # Of one foreign text.
+LINE_CHARS_MAX = 4_000  # Of a line of ours: every reason is told, however many there are.
 ZIP_DIGITS = 5  # More digits than these may be a card or a number, and are not shown.
 
 # Told only when everything is asked for: what they lead to is told anyway.
 QUIET = frozenset(
     {
         "StartTimer", "CancelTimer", "TimerFired", "ReadUsage", "UsageRead", "ReserveSlot", "SlotRefused", "dialed",
-        "Finish",
+        "ignored", "Finish",
     }
 )  # fmt: skip
 
@@ -51,10 +52,10 @@ class Known:
         return self.legs.get(leg_id, "an unknown leg")
 
 
-def printable(text: object) -> str:
+def printable(text: object, chars_max: int = FOREIGN_CHARS_MAX) -> str:
     """Foreign text without anything that a terminal acts on, cut to a bearable length."""
-    shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in str(text)[:SHOWN_CHARS_MAX])
-    return shown if len(str(text)) <= SHOWN_CHARS_MAX else shown + "..."
+    shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in str(text)[:chars_max])
+    return shown if len(str(text)) <= chars_max else shown + "..."
 
 
 def seconds(ms: int) -> str:
@@ -102,7 +103,7 @@ def _step(kind: str, data: Data, wordings: Mapping[str, Wording], known: Known) 
     lines: tuple[str, ...] = ()
     if kind == "selection":
         lines = tuple(_candidate(candidate, data) for candidate in data["candidates"])
-    return Step(at=known.at, kind=kind, text=printable(wording(data, known)), data=data, lines=lines)
+    return Step(at=known.at, kind=kind, text=printable(wording(data, known), LINE_CHARS_MAX), data=data, lines=lines)
 
 
 def _by_fields(kind: str) -> Wording:
@@ -119,9 +120,10 @@ def _listed(data: Data) -> str:
 def _on_parked(data: Data, known: Known) -> str:
     if known.parked:
         return "the caller is back, parked"
-    name = f' "{data["caller_name"]}"' if data.get("caller_name") else ""
-    trunk = f" on trunk {data['trunk']}" if data.get("trunk") else ""
-    return f"offered: {data['caller_number'] or 'no number'}{name} dials {data['dialed_number']}{trunk}"
+    name = f' "{printable(data["caller_name"])}"' if data.get("caller_name") else ""
+    trunk = f" on trunk {printable(data['trunk'])}" if data.get("trunk") else ""
+    caller, dialed = printable(data["caller_number"]) or "no number", printable(data["dialed_number"])
+    return f"offered: {caller}{name} dials {dialed}{trunk}"
 
 
 def _on_completed(data: Data, known: Known) -> str:
@@ -248,7 +250,7 @@ def _candidate(candidate: Data, selection: Data) -> str:
     else:
         verdict = "chosen" if candidate["target"] == selection.get("target") else "eligible"
     place = f"priority {candidate['priority']}, weight {candidate['weight']}"
-    return printable(f"{candidate['target']} ({place}): {verdict}")
+    return printable(f"{candidate['target']} ({place}): {verdict}", LINE_CHARS_MAX)
 
 
 _REASONS = {

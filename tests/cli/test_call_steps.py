@@ -106,6 +106,24 @@ def test_several_reasons_are_all_told():
     assert any(line.endswith("1 of 1 in use; paused: the buyer") for line in told(trace))
 
 
+def test_no_reason_is_cut_off_however_long_the_line():
+    reasons = [{"code": f"rule_{n}", "measured": n, "limit": n + 1} for n in range(40)]
+    candidate = {"target": "acme-la", "priority": 1, "weight": 100, "reasons": reasons}
+    fact = {
+        "e": {"k": "UsageRead", "at": T0, "used": {}},
+        "d": [["selection", {"number": 1, "candidates": [candidate]}]],
+    }
+    (line,) = build_steps([fact])[1].lines
+    assert all(f"rule_{n}: {n}, limit {n + 1}" in line for n in range(40))
+
+
+def test_foreign_text_is_cut_off_where_it_stands():
+    trace = call_stories.unknown_number()
+    trace.facts[0]["e"]["caller_name"] = "x" * 5_000
+    (offered, *_) = told(trace)
+    assert len(offered) < 400 and offered.endswith("dials +18005559999")
+
+
 def test_kinds_of_a_later_version_are_told_by_their_fields():
     fact = {"e": {"k": "Teleported", "at": T0, "to": "Mars"}, "d": [["swept", {"dust": 3}]], "c": [{"k": "Beam"}]}
     assert [step.text for step in build_steps([fact])] == [
