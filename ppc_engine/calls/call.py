@@ -30,7 +30,7 @@ from ppc_engine.calls.events import (
 from ppc_engine.calls.hunt import Hunting
 from ppc_engine.calls.state import CallContext, CallState
 from ppc_engine.calls.states import TABLE, Phase, Step
-from ppc_engine.calls.turning import BREAK_MS_MAX, LEAVE_MS_MAX, LEG_END_MS_MAX
+from ppc_engine.calls.turning import BREAK_MS_MAX, LEAVE_MS_MAX, LEG_END_MS_MAX, REFUSED_MS
 from ppc_engine.flows import interpreter
 from ppc_engine.flows.interpreter import FlowRun
 from ppc_engine.flows.waits import End, Resume, RouteWait, Wait
@@ -188,13 +188,13 @@ class Call(Hunting):
             self.state.timed_out = True
             self._give(BreakApp(call_id=self.state.call_id, gathering=self.state.gathering))
             self._start_timer(f"break:{number}", BREAK_MS_MAX)
-        elif name == "break":
+        elif name in ("break", "refused"):
             self._leave("NORMAL_TEMPORARY_FAILURE", "failed")
 
     def _on_app_failed(self, event: CommandFailed) -> None:
         if event.command_id == self.state.pending:
             self._tell("command_failed", {"command_id": event.command_id, "reason": event.reason})
-            self._leave("NORMAL_TEMPORARY_FAILURE", "failed")
+            self._start_timer(f"refused:{self.state.commands_given}", REFUSED_MS)
 
     def _hunt_over(self, route_exit: str) -> None:
         self._tell("route", {"exit": route_exit})

@@ -22,7 +22,7 @@ from ppc_engine.calls.events import (
 )
 from ppc_engine.calls.state import AttemptState, HuntState
 from ppc_engine.calls.states import Phase, Step
-from ppc_engine.calls.turning import LEG_END_MS_MAX, Turning
+from ppc_engine.calls.turning import LEG_END_MS_MAX, REFUSED_MS, Turning
 from ppc_engine.catalog.model import Buyer, Target
 from ppc_engine.routing.caps import attempt_caps
 from ppc_engine.routing.eligibility import Situation
@@ -214,8 +214,9 @@ class Hunting(Turning):
 
     def _on_dial_failed(self, event: CommandFailed) -> None:
         if event.command_id == self.state.pending and self._hunt().step is Step.DIAL:
+            self._tell("command_failed", {"command_id": event.command_id, "reason": event.reason})
             self._current().leg_cause = "COMMAND_REFUSED"
-            self._attempt_over(self._current())
+            self._start_timer(f"refused:{self._current().number}", REFUSED_MS)
 
     def _attempt_over(self, attempt: AttemptState) -> None:
         """The attempt is proved to be over: talk is followed by the caller's return, silence by the next target."""
@@ -280,7 +281,7 @@ class Hunting(Turning):
         attempt = self._current()
         if name == "leg" and attempt.returned:
             self._recover_or_end(attempt)
-        elif name == "leg" and not attempt.over:
+        elif name in ("leg", "refused") and not attempt.over:
             self._attempt_over(attempt)
         elif name in ("dial", "talk") and not attempt.over:
             self._tell("deadline", {"timer": event.name, "number": attempt.number})

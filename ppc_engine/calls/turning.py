@@ -25,6 +25,7 @@ from ppc_engine.flows.waits import AnswerWait, DigitsWait, PlayWait, Wait
 
 LEAVE_MS_MAX = 10_000  # From the first sign of a hang-up to the caller leg's last event.
 LEG_END_MS_MAX = 2_000  # What a target's leg may take to report after the caller's leg has.
+REFUSED_MS = 1_000  # A refused command most often means that the caller is gone: the hang-up gets time to be told.
 BREAK_MS_MAX = 3_000  # What an application may take to stop once interrupted.
 
 

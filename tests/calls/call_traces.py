@@ -33,6 +33,7 @@ from ppc_engine.calls.events import (
     CallHungUp,
     CallParked,
     CallVanished,
+    CommandFailed,
     Event,
     LegBridged,
     LegEnded,
@@ -271,6 +272,10 @@ class Trace:
             restarted=restarted,
         )  # fmt: skip
         return self.take(event)
+
+    def refused(self, at: float) -> list[str]:
+        command_id = self.call.state.pending
+        return self.take(CommandFailed(call_id=CALL_ID, at=self.time(at), command_id=command_id, reason="-ERR"))
 
     def vanished(self, at: float) -> list[str]:
         return self.take(CallVanished(call_id=CALL_ID, at=self.time(at), reason="gone"))

@@ -159,6 +159,29 @@ def test_caller_hangs_up_in_the_ivr() -> None:
     assert trace.cdr().outcome == "abandoned_in_ivr"
 
 
+def test_command_refused_because_the_caller_just_left_is_no_failure_of_ours() -> None:
+    trace = in_ivr()
+    assert trace.refused(5) == []
+    assert trace.hung_up(5.01) == []
+    trace.ended(5.02)
+    assert trace.cdr().outcome == "abandoned_in_ivr"
+    trace = ringing()
+    assert trace.refused(8.1) == []
+    trace.hung_up(8.11)
+    trace.ended(8.12)
+    assert trace.fires(10.12, "legs") == ["release :1", "finish"]
+    assert trace.cdr().outcome == "abandoned_ringing"
+
+
+def test_command_refused_for_no_such_reason_ends_the_call_or_the_attempt() -> None:
+    trace = in_ivr()
+    trace.refused(5)
+    assert trace.fires(6, "refused:3") == ["hangup NORMAL_TEMPORARY_FAILURE"]
+    trace = ringing()
+    trace.refused(8.1)
+    assert trace.fires(9.1, "refused:1") == ["release :1", "usage target:acme-la"]
+
+
 def test_unknown_number_is_refused_politely_and_recorded() -> None:
     trace = Trace(context(ACME))
     assert trace.park(dialed_number="+18005559999") == ["hangup UNALLOCATED_NUMBER"]

@@ -95,6 +95,9 @@ def test_refused_command_becomes_a_fact_and_the_hunt_goes_on() -> None:
     world.settle()
     kinds = [fact["e"]["k"] for _, fact in world.journal.facts]
     assert "CommandFailed" in kinds
+    world.clock.move(1.1)
+    world.dispatcher.timers.fire_due()
+    world.settle()
     assert world.capacity.used(["target:acme-la"]) == {}
 
 
