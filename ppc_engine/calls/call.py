@@ -244,6 +244,8 @@ class Call(Hunting):
 
     def _on_vanished(self, event: CallVanished) -> None:
         self._tell("vanished", {"reason": event.reason})
+        if not self.state.failure:
+            self.state.failure = "engine_fallback"  # What the dead-man's switch is for; a talk stays a talk.
         self._finish(estimated=True)
 
     # After a restart of the engine, or of its connection: nothing that was missed is guessed.

@@ -150,7 +150,7 @@ def _attempt(
         ended_at=ended_at,
         ring_ms=length_ms(dialed_at, answered_at or ended_at),
         connected_ms=length_ms(connected_at, ended_at),
-        end_estimated=not leg and bool(connected_at),
+        end_estimated=not leg and (bool(connected_at) or not ended),
     )
 
 

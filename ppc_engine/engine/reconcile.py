@@ -59,7 +59,7 @@ class Reconciler:
         """Ask the switch what lives and tell every held call. Raises SwitchError when it cannot say."""
         started_at = self._dispatcher.clock.now_us()
         known = {call_id: runner for call_id, runner in self._dispatcher.calls.items() if runner.held}
-        channels = {channel.call_id: channel for channel in self._dispatcher.switch.live_channels()}
+        channels = {channel.call_id: channel for channel in self._dispatcher.switch.live_channels(list(known))}
         for call_id, runner in known.items():
             channel = channels.get(call_id)
             if channel is None:

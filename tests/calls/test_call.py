@@ -256,6 +256,13 @@ def test_call_that_an_engine_lost_to_the_fallback() -> None:
     assert trace.cdr().outcome == "engine_fallback"
 
 
+def test_ringing_call_that_was_gone_when_the_engine_came_back_fell_back() -> None:
+    trace = ringing()
+    assert trace.vanished(8.1) == ["release :1", "finish"]
+    cdr = trace.cdr()
+    assert (cdr.outcome, cdr.end_estimated, cdr.attempts[0].end_estimated) == ("engine_fallback", True, True)
+
+
 def test_end_that_nobody_saw_is_estimated_and_gives_every_slot_back() -> None:
     trace = ringing()
     trace.bridged(12)

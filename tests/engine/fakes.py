@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import gevent
@@ -62,7 +62,7 @@ class FakeSwitch:
         self._fail()
         self.timers.append(f"drop {timer_id}")
 
-    def live_channels(self) -> list[LiveChannel]:
+    def live_channels(self, known: Collection[str] = ()) -> list[LiveChannel]:
         self._fail()
         return self.channels
 
