@@ -37,6 +37,7 @@ class Tasks:
         self._model = model
         self._last_id = 0
         self.waiting: dict[int, Task] = {}
+        self._groups: dict[str, set[int]] = {}
 
     def add_transfer(self, when: str, uuid: str, extension: str, dialplan: str, context: str) -> int:
         """Send a leg to an extension later. Returns the task's id."""
@@ -67,6 +68,7 @@ class Tasks:
         self._last_id += 1
         task = Task(self._last_id, description, group, second, act)
         self.waiting[task.id] = task
+        self._groups.setdefault(group, set()).add(task.id)
         looks = max(0, -(-(second * SECOND_US - now) // LOOK_EVERY_US))
         self._model.at(now + looks * LOOK_EVERY_US, self._fire, task.id)
         self._say("ADD_SCHEDULE", task)
@@ -74,17 +76,23 @@ class Tasks:
 
     def delete(self, id_or_group: str) -> int:
         """Delete one task by its id or all of a group; returns how many."""
-        if id_or_group.isdigit():
-            doomed = [task for task in [self.waiting.get(int(id_or_group))] if task]
-        else:
-            doomed = [task for task in self.waiting.values() if task.group == id_or_group]
+        ids = [int(id_or_group)] if id_or_group.isdigit() else sorted(self._groups.get(id_or_group, ()))
+        doomed = [task for task in map(self._take, ids) if task is not None]
         for task in doomed:
-            del self.waiting[task.id]
             self._say("DEL_SCHEDULE", task)
         return len(doomed)
 
-    def _fire(self, task_id: int) -> None:
+    def _take(self, task_id: int) -> Task | None:
         task = self.waiting.pop(task_id, None)
+        if task is not None:
+            group = self._groups[task.group]
+            group.discard(task.id)
+            if not group:
+                del self._groups[task.group]
+        return task
+
+    def _fire(self, task_id: int) -> None:
+        task = self._take(task_id)
         if task is not None:
             task.act()
             self._say("DEL_SCHEDULE", task)

@@ -45,12 +45,12 @@ def load(name):
             sent.append((entry["t"], entry["data"]))
         else:
             buffer += entry["data"]
-            buffer = _take(buffer, entry["t"], said)
+            buffer = parse(buffer, entry["t"], said)
     assert not buffer.strip(), f"{name}: {buffer[:80]!r} is left over"
     return sent, said
 
 
-def _take(buffer, t, said):
+def parse(buffer, t, said):
     """Parse what is whole. Lengths of plain events are not trusted: paths in recordings were shortened afterwards."""
     while True:
         buffer = buffer.lstrip("\n")
@@ -190,4 +190,4 @@ class _Taker:
     def take(self, t):
         self._buffer += self._connection.out.decode()
         self._connection.out.clear()
-        self._buffer = _take(self._buffer, t, self.said)
+        self._buffer = parse(self._buffer, t, self.said)
