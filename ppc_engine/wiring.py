@@ -198,6 +198,8 @@ class RunningEngine:
 
     def _watch_gauges(self) -> None:
         self.metrics.watch("live_calls", lambda: len(self.dispatcher.calls))
+        self.metrics.watch("events_late", lambda: self.switch.stream.events_late)
+        self.metrics.watch("event_delay_s", lambda: self.switch.stream.delay_us_max / 1_000_000)
         self.metrics.watch_leases(self.capacity.used_now)
         for gauge, read in {**self.journal.gauges(), **self.batcher.gauges()}.items():
             self.metrics.watch(gauge, read)

@@ -39,6 +39,8 @@ GAUGES = {
     "journal_facts": ("ppc_journal_backlog_facts", "Facts in the journal whose CDR is not committed."),
     "journal_bytes": ("ppc_journal_bytes", "Size of the journal on disk."),
     "journal_oldest_s": ("ppc_journal_backlog_seconds", "Age of the oldest finished call without a committed CDR."),
+    "events_late": ("ppc_switch_events_late", "Events read more than a second after they happened, since the start."),
+    "event_delay_s": ("ppc_switch_event_delay_max_seconds", "Longest time from an event's stamp to its reading."),
     "cdr_backlog": ("ppc_cdr_backlog", "Finished calls whose CDR waits to be committed."),
 }
 
