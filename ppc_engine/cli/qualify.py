@@ -61,7 +61,7 @@ def command(ctx: click.Context, config_dir: Path, since: int, until: int, dry_ru
     click.echo(json.dumps(told) if as_json else "\n".join(_lines(told)))
     for revision, count in sorted(summary.without_terms.items()):
         click.echo(
-            f"ppc: {count} calls wait for catalog revision {revision}, which is not in this database "
+            f"ppc: {_calls(count)} without terms: catalog revision {revision} is not in this database "
             "(qualify on the database that the engine writes to)",
             err=True,
         )
@@ -97,7 +97,7 @@ def _plain(summary: QualifySummary, waiting: int, dry_run: bool) -> dict[str, An
 
 def _lines(told: dict[str, Any]) -> Iterator[str]:
     would = "would be " if told["dry_run"] else ""
-    yield f"{told['judged']} calls {would}judged, {told['corrected']} {would}corrected"
+    yield f"{_calls(told['judged'])} {would}judged, {told['corrected']} {would}corrected"
     for side, word in zip(SIDES, ("billable", "payable"), strict=True):
         counts = told["verdicts"][side]
         if counts:
@@ -107,7 +107,11 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
         amounts = ", ".join(f"{name.removesuffix('_micros')} {format_micros(micros)}" for name, micros in sums.items())
         yield f"{currency}: {amounts}"
     if told["waiting"]:
-        yield f"{told['waiting']} calls wait for an older call that is still live"
+        yield f"{_calls(told['waiting'])} waiting for an older call that is still live"
+
+
+def _calls(count: int) -> str:
+    return f"{count} call{'' if count == 1 else 's'}"
 
 
 class _RateColumn(ProgressColumn):

@@ -64,7 +64,7 @@ def command(config_dir: Path, by: Dimension, since: int, until: int, as_json: bo
         else:
             click.echo("no judged calls in this period")
         if waiting:
-            click.echo(f"{waiting} calls are not judged yet (ppc qualify)")
+            click.echo(f"calls not judged yet: {waiting} (ppc qualify)")
 
 
 def _plain(report: Report, waiting: int) -> dict[str, object]:

@@ -149,6 +149,17 @@ def test_a_chain_of_calls_is_judged_anew_from_the_late_one_on(books):
     assert sorted((row.call_id, row.verdict) for row in rows) == [("0", "yes"), ("1", "yes"), ("2", "no"), ("3", "yes")]
 
 
+def test_calls_judged_anew_stand_in_their_place_among_new_ones(books):
+    network = books(catalog(buyer("acme", offer("acme", "40.00", "90", unique(days=1)))))
+    calls = [call(f"{n}", START + n * 20 * 60 * MINUTE, Try("acme", "120.000"), publisher="") for n in range(4)]
+    network.arrive(calls[1])
+    network.qualify()
+    network.arrive(calls[0], *calls[2:])
+    network.qualify()
+    assert paid(network.in_force()) == ["0", "2"]
+    assert {name: one.version for name, one in network.in_force().items()} == {"0": 1, "1": 2, "2": 1, "3": 1}
+
+
 def test_a_late_call_that_changes_nothing_adds_no_version(books):
     network = books(TERMS)
     network.arrive(call("2", START + MINUTE, Try("acme", "120.000")))

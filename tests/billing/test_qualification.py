@@ -280,6 +280,7 @@ def test_counted_is_the_mark_of_a_connected_call_that_is_no_repeat():
     ]
     found = judge_all(catalog(ACME), calls)
     assert [side(found[name], "buyer").is_counted for name in "012"] == [True, False, False]
+    assert not side(judged(catalog(ACME), call("3", AT, *LONG, publisher="", test=True)), "buyer").is_counted
 
 
 def test_a_conversion_of_the_other_side_is_not_this_sides():
@@ -325,6 +326,12 @@ def test_an_event_after_the_end_of_its_call_binds_only_calls_after_it():
     history = History(conversions=[Conversion("buyer", occasion(0, 5 * HOUR, HOUR))])
     assert find_duplicate(unique(), "buyer", (2 * HOUR, "this"), "roofing", history) is None
     assert find_duplicate(unique(), "buyer", (6 * HOUR, "this"), "roofing", history) is not None
+
+
+def test_an_event_at_the_very_moment_of_the_offer_counts_though_its_call_is_over():
+    event = occasion(0, HOUR, HOUR)
+    history = History(conversions=[Conversion("buyer", event)])
+    assert find_duplicate(unique(), "buyer", (HOUR, "this"), "roofing", history) == event
 
 
 def test_the_latest_of_several_events_is_named():

@@ -295,7 +295,7 @@ def config(tmp_path, monkeypatch):
 
 def test_qualify_then_report(config, capsys):
     assert run(["report"]) == 0
-    assert capsys.readouterr().out == "no judged calls in this period\n3 calls are not judged yet (ppc qualify)\n"
+    assert capsys.readouterr().out == "no judged calls in this period\ncalls not judged yet: 3 (ppc qualify)\n"
     assert run(["qualify", "--dry-run"]) == 0
     would = "3 calls would be judged, 0 would be corrected\nbillable: 1 yes, 1 no\npayable: 2 yes, 1 no\n"
     sums = "USD: revenue 40.00, payout 50.00, margin -10.00\n"
@@ -336,7 +336,7 @@ def test_qualify_says_what_waits(config, capsys):
         "USD": {"revenue_micros": 40_000_000, "payout_micros": 50_000_000, "margin_micros": -10_000_000}
     }
     assert err == (
-        "ppc: 1 calls wait for catalog revision lost, which is not in this database "
+        "ppc: 1 call without terms: catalog revision lost is not in this database "
         "(qualify on the database that the engine writes to)\n"
     )
 
@@ -345,7 +345,7 @@ def test_calls_behind_a_live_one_wait(config, capsys, monkeypatch):
     monkeypatch.setattr("ppc_engine.cli.qualify._now_us", lambda: DAY + 10 * MINUTE)
     SQLCDRStore(config).write([], oldest_open_at=DAY + MINUTE)
     assert run(["qualify"]) == 0
-    assert capsys.readouterr().out.endswith("2 calls wait for an older call that is still live\n")
+    assert capsys.readouterr().out.endswith("2 calls waiting for an older call that is still live\n")
 
 
 @pytest.mark.parametrize(
