@@ -30,6 +30,7 @@ from ppc_engine.values.errors import BadValueError, OutsideError
 
 DEFAULT_URL = "sqlite:///var/ppc.sqlite"
 LOCK_WAIT_S = 5.0  # How long a statement waits for somebody else's lock before it gives up.
+JOURNAL_BYTES_KEPT = 4 << 20  # Of SQLite's rollback journal or WAL, after a large transaction.
 WRITES = "ppc_writes"  # Execution option of a connection whose transactions take the write lock at their beginning.
 
 # The WAL-reset bug is in every SQLite from 3.7.0 on, but for these two old branches and all from 3.51.3.
@@ -152,10 +153,12 @@ def _prepare_directory(url: str, parsed: URL) -> None:
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # Transactions begin in _begin_sqlite, not at the driver's own idea of a write.
-    mode = "wal" if wal_is_safe(sqlite3.sqlite_version_info) else "delete"
+    # A rollback journal that stays where it is saves each commit the making and removing of a file.
+    mode = "wal" if wal_is_safe(sqlite3.sqlite_version_info) else "persist"
     (actual,) = connection.execute(f"PRAGMA journal_mode={mode}").fetchone()
     if actual == "wal" != mode:
         raise OutsideError("database: it is in WAL mode, which this SQLite may lose commits in; close its other users")
+    connection.execute(f"PRAGMA journal_size_limit={JOURNAL_BYTES_KEPT}")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
 

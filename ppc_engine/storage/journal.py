@@ -1,8 +1,9 @@
 """The journal that calls are rebuilt from: facts are queued at once and forced to the disk in groups.
 
-``append`` runs on the gevent hub and only encodes; one real thread writes and fsyncs a group every ``fsync_ms``. It
-talks to the hub by a native queue and plain attributes that only one side writes, so it needs no lock, works whether
-gevent is patched or not, and a slow disk never stops the hub.
+``append`` runs on the gevent hub and only queues; one real thread looks every ``fsync_ms``, and writes and fsyncs what
+is there as one group (looking costs less than being woken by each fact). They share a deque, whose ends are atomic, and
+plain attributes that one side alone writes: no lock, the same whether gevent is patched or not, and a slow disk never
+stops the hub.
 
 States: ``running``; ``full`` (no room on the disk: facts wait in memory, writing is tried again and goes on by itself);
 ``failed`` (the disk refused, or fsync did: nothing counts as durable from here on, and only a restart mends it). In
@@ -13,7 +14,7 @@ committed and the engine should take no new call: ``failed`` says why.
 from __future__ import annotations
 
 import time
-from _queue import SimpleQueue
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ import gevent
 import orjson
 from gevent import monkey
 
-from ppc_engine.storage.journal_lines import CLOSED, Scan, encode_fact, encode_line
+from ppc_engine.storage.journal_lines import CLOSED, Scan, check_call_id, encode_fact, encode_line
 from ppc_engine.storage.journal_segments import DiskFullError, Segments
 from ppc_engine.values.errors import OutsideError
 
@@ -38,7 +39,7 @@ POLL_S = 0.005
 _start_thread = monkey.get_original("_thread", "start_new_thread")
 _sleep = monkey.get_original("time", "sleep")
 
-_Entry = tuple[int, float, str, bytes, bool]  # sequence, monotonic time, call, line, whether it closes the call
+_Entry = tuple[int, str, bytes]  # sequence, call, body
 
 
 class JournalRefusedError(OutsideError):
@@ -74,7 +75,7 @@ class FileJournal:
         self._fsync_s = fsync_ms / 1000
         self._full_retry_s = full_retry_s
         self._backlog_bytes_max = backlog_bytes_max
-        self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
+        self._queue: deque[_Entry] = deque()
         self._found = Scan()
         self.state = "new"
         self.failed = ""
@@ -113,11 +114,11 @@ class FileJournal:
 
         Raises JournalRefusedError when too much waits for a disk that takes nothing.
         """
-        return self._put(call_id, encode_fact(fact), False)
+        return self._put(call_id, encode_fact(fact))
 
     def close_call(self, call_id: str) -> None:
         """This call's CDR is committed: once this line is durable, its facts are needed no more."""
-        self._put(call_id, CLOSED, True)
+        self._put(call_id, CLOSED)
 
     def wait_durable(self, sequence: int, timeout_s: float) -> bool:
         """Let other greenlets run until this sequence is on the disk; False when it is not by then, or never will."""
@@ -133,7 +134,6 @@ class FileJournal:
         if self.state in ("new", "stopped"):
             return True
         self._stopping = True
-        self._queue.put(None)
         deadline = time.monotonic() + timeout_s
         while not self._ended and time.monotonic() < deadline:
             gevent.sleep(POLL_S)
@@ -155,37 +155,26 @@ class FileJournal:
         """Gauges by their key in telemetry: facts of calls without a committed CDR, and bytes on disk."""
         return {"journal_facts": lambda: self._segments.facts, "journal_bytes": lambda: self._segments.bytes}
 
-    def _put(self, call_id: str, body: bytes, closes: bool) -> int:
+    def _put(self, call_id: str, body: bytes) -> int:
         if self.state in ("new", "stopped"):
             raise RuntimeError(f"the journal is {self.state}: nothing can be written")
         if self._bytes_queued - self._bytes_durable > self._backlog_bytes_max:
-            raise JournalRefusedError(
-                f"journal {self.directory}: {self.failed or 'the disk is too slow'}; memory is full"
-            )
-        sequence = self._last_sequence + 1
-        line = encode_line(sequence, call_id, body)
-        self._last_sequence = sequence
-        self._bytes_queued += len(line)
-        self._queue.put((sequence, time.monotonic(), call_id, line, closes))
-        return sequence
+            reason = self.failed or "the disk is too slow"
+            raise JournalRefusedError(f"journal {self.directory}: {reason}; memory is full")
+        check_call_id(call_id)
+        self._last_sequence += 1
+        self._bytes_queued += len(body)
+        self._queue.append((self._last_sequence, call_id, body))
+        return self._last_sequence
 
     # From here on in the thread.
 
     def _run(self) -> None:
         try:
-            while (entry := self._queue.get()) is not None:
-                self._oldest_at = entry[1]
+            while self._queue or not self._stopping:
                 if not self._stopping:
                     _sleep(self._fsync_s)
-                group = [entry]
-                ends = False
-                for _ in range(self._queue.qsize()):
-                    follower = self._queue.get_nowait()
-                    if follower is None:
-                        ends = True
-                        break
-                    group.append(follower)
-                if not self._flush(group) or ends:
+                if self._queue and not self._flush([self._queue.popleft() for _ in range(len(self._queue))]):
                     return
         except OSError as error:
             self._fail(f"the disk refuses: {error.strerror or error}")
@@ -196,27 +185,33 @@ class FileJournal:
 
     def _flush(self, group: list[_Entry]) -> bool:
         """Make a group durable; False when the journal was stopped while the disk had no room for it."""
-        data = b"".join([entry[3] for entry in group])
-        while True:
-            try:
-                self._segments.append(data)
-                break
-            except DiskFullError as error:
-                self.state, self.failed = "full", f"no room on the disk ({error}); facts wait in memory"
-                if self._stopping:
-                    return False
-                _sleep(self._full_retry_s)
-        if self.failed:
-            self.state, self.failed = "running", ""
+        self._oldest_at = time.monotonic()
+        data = b"".join([encode_line(*entry) for entry in group])
+        while not self._written(data):
+            if self._stopping:
+                return False
+            _sleep(self._full_retry_s)
         closed = False
-        for _, _, call_id, _, closes in group:
+        for _, call_id, body in group:
+            closes = body is CLOSED
             self._segments.note(call_id, closes=closes)
             closed = closed or closes
-        self._bytes_durable += len(data)
+        self._bytes_durable += sum([len(body) for _, _, body in group])
         self._oldest_at = 0.0
         self.durable_sequence = group[-1][0]
         if closed:
             self._segments.delete_drained()
+        return True
+
+    def _written(self, data: bytes) -> bool:
+        """Whether the disk has taken a group, or has no room for it now."""
+        try:
+            self._segments.append(data)
+        except DiskFullError as error:
+            self.state, self.failed = "full", f"no room on the disk ({error}); facts wait in memory"
+            return False
+        if self.failed:
+            self.state, self.failed = "running", ""
         return True
 
     def _fail(self, reason: str) -> None:

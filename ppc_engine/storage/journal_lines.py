@@ -27,10 +27,14 @@ _NAME = re.compile(r"^(\d{10})\.journal$")
 _CALL_ID = re.compile(r"[0-9A-Za-z._:-]{1,128}").fullmatch
 
 
-def encode_line(sequence: int, call_id: str, body: bytes) -> bytes:
-    """One line with its newline. Raises ValueError for a call id that would break it."""
+def check_call_id(call_id: str) -> None:
+    """Raise ValueError for an id that would break its line."""
     if _CALL_ID(call_id) is None:
         raise ValueError(f"{call_id!r} is not the id of a call")
+
+
+def encode_line(sequence: int, call_id: str, body: bytes) -> bytes:
+    """One line with its newline, of a call id that was checked and JSON without a newline."""
     rest = b"%b %d %b %b" % (FORMAT, sequence, call_id.encode("ascii"), body)
     return b"%08x %b\n" % (crc32(rest), rest)
 

@@ -45,7 +45,7 @@ def test_settings_that_keep_money(path: Path) -> None:
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("synchronous", "foreign_keys", "journal_mode")
         }
-    mode = "wal" if wal_is_safe(sqlite3.sqlite_version_info) else "delete"
+    mode = "wal" if wal_is_safe(sqlite3.sqlite_version_info) else "persist"
     assert pragma == {"synchronous": 2, "foreign_keys": 1, "journal_mode": mode}
 
 

@@ -25,6 +25,7 @@ PLAIN = st.recursive(
 def test_facts_come_back_as_they_were(facts: list[dict[str, object]]) -> None:
     blob = compress_facts(facts)
     assert read_facts(blob) == facts
+    assert compress_facts([orjson.dumps(fact) for fact in facts]) == blob
     assert facts_size(blob) == len(orjson.dumps(facts))
 
 

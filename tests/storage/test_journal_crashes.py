@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ppc_engine.storage.journal import FileJournal
-from ppc_engine.storage.journal_lines import decode_line, encode_fact, encode_line
+from ppc_engine.storage.journal_lines import check_call_id, decode_line, encode_fact, encode_line
 from tests.storage.journals import FACTS, calls_of, fill, newest, opened_again
 
 
@@ -160,7 +160,7 @@ def test_a_line_comes_back(sequence: int, call: str, body: bytes) -> None:
 @pytest.mark.parametrize("call", ["", "a b", "a\n", "é", "x" * 129, "a/b"])
 def test_a_call_id_that_would_break_a_line_is_refused(call: str) -> None:
     with pytest.raises(ValueError, match="not the id of a call"):
-        encode_line(1, call, b"{}")
+        check_call_id(call)
 
 
 def test_text_that_is_not_unicode_is_kept_as_far_as_it_is() -> None:
