@@ -23,7 +23,7 @@ Headers = Mapping[str, Any]
 
 TEXT_CHARS_MAX = 128
 DIGITS_CHARS_MAX = 128  # The switch's own buffer of play_and_get_digits.
-STAMP_DIGITS_MAX = 17  # Microseconds since 1970 have 16 digits until the year 2286.
+DIGITS_MAX = 17  # Of a number; microseconds since 1970 have 16 until the year 2286.
 
 CALL_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 COMMAND_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([0-9]{1,6})")
@@ -98,7 +98,7 @@ def decode_dump(body: bytes, timer_ids: Mapping[str, tuple[str, ...]]) -> LiveCh
     return LiveChannel(
         call_id=call_id,
         app=_running_app(headers),
-        answered_at=_stamp(headers, "Caller-Channel-Answered-Time"),
+        answered_at=_number(headers, "Caller-Channel-Answered-Time"),
         bridged_leg_id=bond if CALL_ID.fullmatch(bond) else "",
         variables={
             name.removeprefix("variable_"): _text(headers, name)
@@ -146,7 +146,7 @@ def _parked(headers: Headers) -> CallParked | None:
         caller_number=_text(headers, "Caller-Caller-ID-Number"),
         caller_name=_text(headers, "Caller-Caller-ID-Name"),
         offered_at=_required_stamp(headers, "Caller-Channel-Created-Time"),
-        answered_at=_stamp(headers, "Caller-Channel-Answered-Time"),
+        answered_at=_number(headers, "Caller-Channel-Answered-Time"),
         trunk=trunk or _text(headers, "variable_sip_network_ip"),
         dialplan=_number(headers, "variable_ppc_dialplan"),
         timer_id=_digits(headers, "variable_last_sched_id"),
@@ -167,7 +167,7 @@ def _app_completed(headers: Headers) -> AppCompleted | None:
         at=_required_stamp(headers, "Event-Date-Timestamp"),
         command_id=command_id,
         app=app,
-        answered_at=_stamp(headers, "Caller-Channel-Answered-Time"),
+        answered_at=_number(headers, "Caller-Channel-Answered-Time"),
         digits="".join(digit for digit in digits if digit in "0123456789*#ABCD")[:DIGITS_CHARS_MAX],
         cause="" if disposition == "SUCCESS" else disposition,
     )
@@ -221,7 +221,7 @@ def _ending(headers: Headers) -> dict[str, Any]:
         "at": at,
         "cause": _text(headers, "Hangup-Cause"),
         "q850": _number(headers, "variable_hangup_cause_q850"),
-        "sip_status": _sip_status(headers),
+        "sip_status": _sip_status(headers) if _was_answered_by_a_peer(headers) else 0,
         "disposition": _text(headers, "variable_sip_hangup_disposition"),
         "answered_at": _clock(headers, "answer", "Answered"),
         "ended_at": _clock(headers, "end", "Hangup") or at,
@@ -257,6 +257,12 @@ def _running_app(headers: Headers) -> str:
     return "bridge" if app in _WITHIN_BRIDGE else app
 
 
+def _was_answered_by_a_peer(headers: Headers) -> bool:
+    """Whether a SIP answer came over the network. Where nobody listens the switch makes up a 503 of its own, which
+    differs from a real one by the port it came from alone (esl-transcripts: unreachable_, unavailable_then_answer)."""
+    return headers.get("Call-Direction") == "inbound" or _number(headers, "variable_sip_network_port") > 0
+
+
 def _sip_status(headers: Headers) -> int:
     """The final SIP status of a leg's INVITE: 486 and 503 share a cause family, and only this tells them apart."""
     for name in (
@@ -275,25 +281,23 @@ def _text(headers: Headers, name: str) -> str:
     value = headers.get(name, "")
     if type(value) is not str:
         value = ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
-    value = value[:TEXT_CHARS_MAX]
+    if len(value) > TEXT_CHARS_MAX:
+        value = value[:TEXT_CHARS_MAX]
     return value if value.isprintable() else "".join(filter(str.isprintable, value))
 
 
 def _digits(headers: Headers, name: str) -> str:
-    value = _text(headers, name)
-    return value if value.isascii() and value.isdigit() else ""
+    value = headers.get(name)
+    return value if type(value) is str and value.isdigit() and value.isascii() and len(value) <= DIGITS_MAX else ""
 
 
 def _number(headers: Headers, name: str) -> int:
-    digits = _digits(headers, name)
-    return int(digits) if 0 < len(digits) <= STAMP_DIGITS_MAX else 0
-
-
-_stamp = _number
+    """A whole number, and so a stamp in microseconds; 0 where there is none."""
+    return int(_digits(headers, name) or 0)
 
 
 def _required_stamp(headers: Headers, name: str) -> int:
-    stamp = _stamp(headers, name)
+    stamp = _number(headers, name)
     if not stamp:
         raise MalformedError(f"no {name}")
     return stamp
@@ -301,7 +305,7 @@ def _required_stamp(headers: Headers, name: str) -> int:
 
 def _clock(headers: Headers, variable: str, channel: str) -> int:
     """A moment of a leg's life: the final variable, else the running clock of its caller profile. 0: never."""
-    return _stamp(headers, f"variable_{variable}_uepoch") or _stamp(headers, f"Caller-Channel-{channel}-Time")
+    return _number(headers, f"variable_{variable}_uepoch") or _number(headers, f"Caller-Channel-{channel}-Time")
 
 
 def _uuid(headers: Headers, name: str) -> str:

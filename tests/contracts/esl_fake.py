@@ -149,7 +149,7 @@ class FakeESL:
     def _take(self, connection: FakeConnection, command: str) -> None:
         connection.received.append(command)
         connection.speaks_json |= command.startswith("event json")
-        connection.has_events |= command.startswith("filter Channel-State -CS_CONSUME_MEDIA")
+        connection.has_events |= command.startswith("filter Channel-State-Number")
         for beginning, answer in self.answers.items():
             if command.startswith(beginning):
                 data = answer(connection, command) if callable(answer) else answer

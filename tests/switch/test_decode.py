@@ -232,6 +232,15 @@ def test_the_sip_status_is_found_where_the_switch_left_it(headers: dict[str, Any
     assert ended.sip_status == status
 
 
+@pytest.mark.parametrize(("network", "status"), [({}, 503), ({"variable_sip_network_port": "0"}, 0)])
+def test_a_503_that_the_switch_made_up_itself_is_no_answer(network: dict[str, Any], status: int) -> None:
+    """As in esl-transcripts unavailable_then_answer and unreachable_then_answer."""
+    made_up = {"variable_sip_term_status": "503", "variable_proto_specific_hangup_cause": "sip:503"}
+    ended = decode(changed(3, **made_up, **network))
+    assert isinstance(ended, LegEnded)
+    assert ended.sip_status == status
+
+
 @given(st.sampled_from(range(len(BODIES))), st.data())
 def test_no_text_of_a_stranger_breaks_or_moves_an_event(number: int, data: st.DataObject) -> None:
     """Any text in any header that a stranger writes: the event keeps its call, or is refused; nothing else."""
