@@ -123,6 +123,7 @@ class CallerParty:
             created_at=model.now,
             number=model.next_session_number(),
             media=True,
+            private=self.caller.private,
         )
         channel.update(
             sip.offered(

@@ -79,6 +79,7 @@ class Channel:
     call_state: str = "DOWN"
     cause: str = ""
     remote_ended: str = ""
+    private: bool = False
     media: bool = False
     rung: bool = False
     reported: bool = False
@@ -197,5 +198,7 @@ class Channel:
         said["Caller-Profile-Index"] = str(self.profile_index)
         said.update(self.times("Caller"))
         said.update((f"Caller-{name}", value) for name, value in _TRAILER.items())
+        if self.private:
+            said["Caller-Privacy-Hide-Name"] = said["Caller-Privacy-Hide-Number"] = "true"
         said.update(self.other)
         return said

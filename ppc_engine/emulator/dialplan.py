@@ -35,16 +35,17 @@ Action = Annotated[tuple[str, str], BeforeValidator(_action)]
 
 
 class Extension(BaseModel):
-    """Applications to run when every field of ``when`` matches and no field of ``unless`` does.
+    """Applications to run when every field of ``when`` matches; with ``continues`` later extensions may add theirs.
 
-    A field is destination_number, answered_time (microseconds, 0 when not answered) or ``${name}`` of the channel.
+    A field is destination_number, answered_time (microseconds, 0 when not answered), privacy_hide_number, or
+    ``${name}`` of the channel.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     when: dict[str, Regex] = {}
-    unless: dict[str, Regex] = {}
+    continues: bool = False
     actions: list[Action]
 
 
@@ -80,8 +81,12 @@ CLAIM_DIALPLAN: Dialplan = {
         ),
         Extension(
             name="ppc_fallback_backup",
-            when={"destination_number": "^ppc_fallback$", **_IS_OURS, "${ppc_backup_route}": "^sofia/"},
-            unless={"${ppc_reclaimed}": "^true$"},
+            when={
+                "destination_number": "^ppc_fallback$",
+                **_IS_OURS,
+                "${ppc_reclaimed}": "^$",
+                "${ppc_backup_route}": "^sofia/",
+            },
             actions=[
                 ("multiset", "hangup_after_bridge=true transfer_after_bridge= call_timeout=60"),
                 ("bridge", "$${ppc_backup_route}"),
@@ -94,6 +99,12 @@ CLAIM_DIALPLAN: Dialplan = {
             actions=_APOLOGY,
         ),
         Extension(
+            name="ppc_privacy",
+            when={"privacy_hide_number": "^true$"},
+            continues=True,
+            actions=[("set", "effective_caller_id_number=anonymous")],
+        ),
+        Extension(
             name="ppc_claim",
             when={"destination_number": r"^(\+?[0-9]{3,15})(;.*)?$"},
             actions=[
@@ -102,7 +113,7 @@ CLAIM_DIALPLAN: Dialplan = {
                     "multiset",
                     "ppc_dialed_number=$1 ppc_dialplan=1 execute_on_pre_bridge=sched_cancel continue_on_fail=true"
                     " hangup_after_bridge=true ignore_early_media=true call_timeout=130"
-                    " transfer_ringback=$${ppc_ring_tone} playback_terminators=none"
+                    " effective_caller_id_name=_undef_ transfer_ringback=$${ppc_ring_tone} playback_terminators=none"
                     " media_timeout=$${ppc_media_timeout_ms} outbound_redirect_fatal=true"
                     " sip_copy_custom_headers=false"
                     " export_vars=media_timeout,outbound_redirect_fatal,sip_copy_custom_headers"
@@ -127,6 +138,7 @@ def actions_of(
 
     ``field`` gives the value of a condition's field. ``$1`` comes from the condition that stands last.
     """
+    found: list[tuple[str, str]] = []
     for extension in dialplan.get(context, ()):
         match = None
         for name, pattern in extension.when.items():
@@ -134,10 +146,11 @@ def actions_of(
             if match is None:
                 break
         else:
-            if not any(_compiled(pattern).search(field(name)) for name, pattern in extension.unless.items()):
-                groups = match.groups() if match else ()
-                return [(app, _fill(data, groups, global_of)) for app, data in extension.actions]
-    return []
+            groups = match.groups() if match else ()
+            found += [(app, _fill(data, groups, global_of)) for app, data in extension.actions]
+            if not extension.continues:
+                break
+    return found
 
 
 def _fill(data: str, groups: tuple[str | None, ...], global_of: Lookup) -> str:

@@ -135,6 +135,7 @@ class SwitchModel:
             "network_addr": channel.profile["Network-Addr"],
             "context": channel.profile["Context"],
             "answered_time": str(channel.answered_at),
+            "privacy_hide_number": "true" if channel.private else "false",
         }
         return known.get(name) or self.globals.get(name, "")
 

@@ -65,7 +65,8 @@ class HangUp(Part):
 class Caller(Part):
     """A person, or many alike, who dial. ``###`` in a number is the number of the call, so that each has its own.
 
-    ``number`` is what the From header holds ("anonymous" for a caller who hides it). ``keys`` are used up one for each
+    ``number`` is what the switch takes for the caller's number ("anonymous" for one who hides it); ``private`` asks for
+    it to be kept from others. ``keys`` are used up one for each
     digit collection; then nothing is keyed. ``patience_ms`` is how long the caller waits to be connected, at first and
     after each connection; ``talk_ms`` how long they then talk (None: until the other side ends it).
     """
@@ -73,6 +74,7 @@ class Caller(Part):
     id: Name
     number: str = Field(pattern=r"^\+?[0-9A-Za-z.]+#*$", max_length=64)
     name: str = Field(default="", max_length=256)
+    private: bool = False
     dials: Annotated[list[str], Field(min_length=1)]
     calls: int = Field(default=1, ge=1, le=1_000_000)
     first_ms: Milliseconds = 0
