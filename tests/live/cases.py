@@ -256,7 +256,7 @@ STEADY: dict[str, Case] = {
     "zip-rfc4733": zip_by(rfc4733=True),
     "zip-sip-info": zip_by(rfc4733=False),
     "zip-wrong-then-right": zip_failed([(2.5, "00000"), (6.5, "10001")], connected_zip="10001"),
-    "zip-wrong": zip_failed([(2.5, "00000"), (7.0, "99999"), (11.5, "12345#")]),
+    "zip-wrong": zip_failed([(2.5, "00000"), (7.0, "99999"), (11.5, "00001#")]),
     "zip-partial": zip_failed([(2.5, "902")]),
     "zip-none": zip_failed([]),
     "cap-2-of-20": capped,

@@ -115,6 +115,7 @@ class EngineProcess:
         """Every committed CDR by call_id, its attempts with it, as the database has them now."""
         with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=5) as link:
             link.row_factory = sqlite3.Row
+            link.execute("BEGIN")  # Both queries see the same moment.
             calls = [dict(row) for row in link.execute("SELECT * FROM calls")]
             attempts = [dict(row) for row in link.execute("SELECT * FROM attempts ORDER BY call_id, number")]
         link.close()

@@ -7,10 +7,9 @@ import socket
 import threading
 
 FIRST, LAST = 10_000, 19_999  # Below the kernel's own choice for clients, above the well-known ones.
-TRIES_MAX = 500
 
-_given: set[int] = set()
 _lock = threading.Lock()
+_next = random.randrange(FIRST, LAST, 2)  # Two runs at once on a machine begin at different places.
 
 
 def _is_free(port: int) -> bool:
@@ -25,11 +24,13 @@ def _is_free(port: int) -> bool:
 
 def free_ports(count: int = 1) -> int:
     """The first of ``count`` consecutive free ports, TCP and UDP alike. Raises OSError when there are none."""
-    for _ in range(TRIES_MAX):
-        first = random.randrange(FIRST, LAST - count, 2)
-        wanted = range(first, first + count)
-        with _lock:
-            if _given.isdisjoint(wanted) and all(map(_is_free, wanted)):
-                _given.update(wanted)
+    global _next
+    with _lock:
+        for _ in range((LAST - FIRST) // 2):
+            first = _next if _next + count <= LAST else FIRST
+            taken = next((port for port in range(first, first + count) if not _is_free(port)), None)
+            if taken is None:
+                _next = first + count + count % 2
                 return first
+            _next = taken + 1 + taken % 2
     raise OSError(f"no {count} consecutive free ports between {FIRST} and {LAST}")

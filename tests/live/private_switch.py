@@ -105,7 +105,9 @@ class PrivateSwitch:
         for path in sorted(self.cdr_dir.glob("*.json")):
             raw = json.loads(path.read_text(errors="replace"))
             variables = {name: unquote(str(value)) for name, value in raw["variables"].items()}
-            found.append({"caller_leg": path.name.startswith("a_"), "uuid": variables["uuid"], **variables})
+            applications = [ran["app_name"] for ran in raw.get("app_log", {}).get("applications", ())]
+            leg = {"caller_leg": path.name.startswith("a_"), "uuid": variables["uuid"], "applications": applications}
+            found.append({**variables, **leg})
         return found
 
     def stop(self) -> None:

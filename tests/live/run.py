@@ -53,7 +53,16 @@ def run_case(world: World, name: str, case: Case) -> Row:
         return Row(name, problems=[traceback.format_exc()])
 
 
-def run_steady(directory: Path, names: Sequence[str]) -> list[Row]:
+def tell(world: World, rows: Sequence[Row], told: Sequence[str]) -> None:
+    """What the command line says of the first call of each case that was asked for."""
+    for row in rows:
+        if row.case in told and row.call_ids:
+            for view in ("ladder", "explain"):
+                say(f"--- ppc call {view}: first call of {row.case}")
+                say(world.engine.ppc("call", view, row.call_ids[0]))
+
+
+def run_steady(directory: Path, names: Sequence[str], told: Sequence[str]) -> list[Row]:
     """All cases with an engine that lives, several at a time."""
     world = World(directory, "steady")
     try:
@@ -62,40 +71,39 @@ def run_steady(directory: Path, names: Sequence[str]) -> list[Row]:
             rows = list(pool.map(lambda name: run_case(world, name, STEADY[name]), crowd))
         rows += [run_case(world, name, STEADY[name]) for name in names if name in CONNECTED_CAP_ALONE]
         world.targets.check_alive()
+        tell(world, rows, told)
         return [*rows, at_rest(world, "steady-at-rest")]
     finally:
         world.stop()
 
 
-def run_crash(directory: Path, name: str) -> list[Row]:
+def run_crash(directory: Path, name: str, told: Sequence[str]) -> list[Row]:
     """A world of its own, because its engine dies."""
     world = World(directory, name)
     try:
-        return [*CRASHES[name](world), at_rest(world, f"{name}-at-rest")]
+        rows = CRASHES[name](world)
+        tell(world, rows, told)
+        return [*rows, at_rest(world, f"{name}-at-rest")]
     finally:
         world.stop()
 
 
-def run_all(directory: Path, names: Sequence[str]) -> list[Row]:
-    """Every world at the same time, each in its own thread."""
-    jobs: dict[str, Callable[[], list[Row]]] = {}
+def run_all(directory: Path, names: Sequence[str], told: Sequence[str]) -> list[Row]:
+    """The steady world first, then those that crash side by side: a restart must not wait for forty SIPps."""
     steady = [name for name in names if name in STEADY]
-    if steady:
-        jobs["steady"] = lambda: run_steady(directory, steady)
-    for name in names:
-        if name in CRASHES:
-            jobs[name] = lambda name=name: run_crash(directory, name)
+    crashes = [name for name in names if name in CRASHES]
 
     def guarded(job: str) -> list[Row]:
         try:
-            return jobs[job]()
+            return run_crash(directory, job, told) if job in CRASHES else run_steady(directory, steady, told)
         except LiveError as error:
             return [Row(job, problems=[str(error)])]
         except Exception:
             return [Row(job, problems=[traceback.format_exc()])]
 
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        return [row for rows in pool.map(guarded, jobs) for row in rows]
+    rows = guarded("steady") if steady else []
+    with ThreadPoolExecutor(len(CRASHES)) as pool:
+        return [*rows, *(row for found in pool.map(guarded, crashes) for row in found)]
 
 
 def seconds(length_ms: int | None) -> str:
@@ -121,6 +129,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/live", description=__doc__)
     parser.add_argument("--only", action="append", metavar="CASE", help="only this case; may be given again")
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
+    parser.add_argument("--ladder", action="append", metavar="CASE", help="also draw and explain that row's first call")
     parser.add_argument("--keep", action="store_true", help="keep the directories (logs, SIP messages, CDRs, database)")
     parser.add_argument("--require", action="store_true", help="fail (3) where there is no FreeSWITCH or no SIPp")
     return parser.parse_args()
@@ -144,7 +153,8 @@ def main() -> int:
     directory = Path(tempfile.mkdtemp(prefix="ppc-live-"))
     started_at = time.monotonic()
     try:
-        rows = run_all(directory, [name for name in names if not options.only or name in options.only])
+        wanted = [name for name in names if not options.only or name in options.only]
+        rows = run_all(directory, wanted, options.ladder or ())
     finally:
         stop_all()
     show(rows)

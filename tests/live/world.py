@@ -21,6 +21,7 @@ from trunk_sipp import MEDIA_PORTS, Sipp, Targets, Tone, fill, read_part
 CLAIM_S = 15
 CALL_S_MAX = 90.0  # No caller of any case lives longer.
 SETTLE_S = 30.0
+AT_ONCE_PER_S = 100  # SIPp lets its first call go after one period of its rate.
 
 _callers = itertools.count(1)
 _callers_lock = threading.Lock()
@@ -137,8 +138,8 @@ class World:
             }  # fmt: skip
             scenario = fill("caller.xml", self.sipp_directory, name, words)
         options = [
-            "-inf", str(self.sipp_directory / f"{name}.csv"), "-m", str(plan.count), "-r", str(max(plan.count, 1)),
-            "-l", str(plan.count), "-mp", str(free_ports(MEDIA_PORTS)),
+            "-inf", str(self.sipp_directory / f"{name}.csv"), "-m", str(plan.count), "-r", str(AT_ONCE_PER_S),
+            "-l", str(plan.count), "-mp", str(free_ports(MEDIA_PORTS * plan.count)),
             f"127.0.0.1:{self.switch.sip_port}",
         ]  # fmt: skip
         sipp = Sipp(self.sipp_directory, name, scenario, options, ip=plan.ip)
