@@ -70,7 +70,7 @@ def records(directory: Path) -> list[Any]:
 
 def test_kill_9_during_bridged_calls_loses_none_and_writes_each_once(tmp_path: Path) -> None:
     caller = {"id": "talks", "calls": 5, "every_ms": 100, "keys": [{"digits": "90210", "after_ms": 100, "gap_ms": 50}]}
-    switch = EmulatedSwitch(people({**caller, "talk_ms": 12_000}, rings_ms=300), seed=1, password=PASSWORD)
+    switch = EmulatedSwitch(people({**caller, "talk_ms": 22_000}, rings_ms=300), seed=1, password=PASSWORD)
     switch.start()
     try:
         with serving(tmp_path, switch.port) as serve:
