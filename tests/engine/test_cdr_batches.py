@@ -105,9 +105,9 @@ class World:
 
     def start(self, **options: Any) -> CDRBatcher:
         self.batcher = CDRBatcher(
-            self.journal, self.store, compress=compress_facts, oldest_open=lambda: min(self.live, default=0),
+            self.journal, self.store, oldest_open=lambda: min(self.live, default=0),
             off_hub=self.off_hub, telemetry=self.telemetry, log=self.log, monotonic=time.monotonic,
-            **{"batch_s": 0.002, "retry_s": (0.001, 0.002), **options},
+            **{"compress": compress_facts, "batch_s": 0.002, "retry_s": (0.001, 0.002), **options},
         )  # fmt: skip
         self.batcher.start()
         return self.batcher
@@ -216,6 +216,17 @@ def test_the_database_away_costs_nothing_and_is_told_once(world: World) -> None:
     ]
     assert world.lines[-1][0] == "cdrs_written_again"
     assert world.batcher.gauges()["journal_oldest_s"]() == 0
+
+
+def test_calls_that_end_during_an_outage_are_kept_small(world: World) -> None:
+    packed: list[int] = []
+    world.store.errors = [OutsideError("away")] * 2
+    world.start(retry_s=(60.0,), compress=lambda facts: packed.append(len(facts)) or compress_facts(facts))
+    world.submit(1)
+    until(lambda: world.telemetry.failures == 1)
+    assert len(packed) == 1
+    world.submit(2)
+    assert len(packed) == 2  # At once, not when the database is back.
 
 
 def test_one_record_that_can_never_be_written_is_set_aside_alone(world: World) -> None:

@@ -76,6 +76,14 @@ def test_writing_twice_is_harmless(store: SQLCDRStore, database: Engine) -> None
     assert store.read_call(call_id(1)) == first
 
 
+def test_a_call_twice_in_one_batch_is_one_call(store: SQLCDRStore, database: Engine) -> None:
+    """After a restart the same call may be folded again, and an estimate may not even have the same beginning."""
+    first = make_cdr(1)
+    store.write(finished(first, dataclasses.replace(first, offered_at=first.offered_at + 1)))
+    assert counts(database) == {"calls": 1, "attempts": 1, "call_facts": 1}
+    assert store.read_call(call_id(1)) == first
+
+
 def test_new_calls_of_a_batch_are_written_beside_known_ones(store: SQLCDRStore, database: Engine) -> None:
     store.write(finished(make_cdr(1), make_cdr(2)))
     store.write(finished(make_cdr(2), make_cdr(3), make_cdr(3)))
