@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import uuid
 
@@ -19,10 +18,10 @@ def command_id(call_id: str, number: int) -> str:
 
 def leg_id(key: bytes, attempt: str) -> str:
     """The UUID of an attempt's buyer leg. An HMAC, so that nobody outside can guess a live channel's UUID."""
-    digest = hmac.new(key, b"leg:" + attempt.encode(), hashlib.sha256).digest()
+    digest = hmac.digest(key, b"leg:" + attempt.encode(), "sha256")
     return str(uuid.UUID(bytes=digest[:16], version=4))
 
 
 def call_token(key: bytes, call_id: str) -> str:
     """What partners see instead of the call id, which must never leave us: it can be used to take a call over."""
-    return hmac.new(key, b"token:" + call_id.encode(), hashlib.sha256).hexdigest()[:24]
+    return hmac.digest(key, b"token:" + call_id.encode(), "sha256").hex()[:24]
