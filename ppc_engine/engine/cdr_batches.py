@@ -76,7 +76,7 @@ class CDRBatcher:
         self._some = Signal()  # Something is queued, or we stop.
         self._enough = Signal()  # A whole batch is queued, or we stop.
         self._stop = Signal()
-        self._failures = 0  # Tries in a row that the database did not take.
+        self._failures = 0  # Tries in a row that the database, or the journal's disk, did not take.
         self._told = ""  # What was last told of it.
         self._greenlet: Greenlet | None = None
 
@@ -150,8 +150,10 @@ class CDRBatcher:
 
     def _becomes_durable(self) -> bool:
         """Wait for the facts of the call at the head; False when they are not on the disk and we are to stop."""
-        durable = self._journal.wait_durable(self._queue[0].last_sequence, DURABLE_S_MAX)
-        return durable or not self._stop.wait(timeout=self._batch_s)
+        if self._journal.wait_durable(self._queue[0].last_sequence, DURABLE_S_MAX):
+            return True
+        self._away("their facts are not on the journal's disk yet")
+        return not self._stop.wait(timeout=self._batch_s)
 
     def _write_batch(self) -> None:
         """Commit the batch, or put it back: to be tried again, or to be taken apart."""
@@ -160,7 +162,8 @@ class CDRBatcher:
             self._off_hub.run(lambda: self._commit(batch, oldest_open))
         except OutsideError as error:
             self._put_back()
-            self._away(error)
+            self._away(str(error))
+            self._stop.wait(timeout=self._retry_s[min(self._failures, len(self._retry_s)) - 1])
         except Exception as error:  # The database will never take this batch as it is.
             if len(batch) > 1:
                 self._put_back()
@@ -204,13 +207,12 @@ class CDRBatcher:
             except OutsideError:
                 return  # After a restart they are written once more, which changes nothing.
 
-    def _away(self, error: OutsideError) -> None:
+    def _away(self, detail: str) -> None:
         self._failures += 1
         self._telemetry.cdr_write_failed()
-        if self._told != str(error):
-            self._told = str(error)
-            self._log("cdrs_not_written", waiting=self.pending, detail=self._told)
-        self._stop.wait(timeout=self._retry_s[min(self._failures, len(self._retry_s)) - 1])
+        if self._told != detail:
+            self._told = detail
+            self._log("cdrs_not_written", waiting=self.pending, detail=detail)
 
     def _back(self) -> None:
         if self._failures:

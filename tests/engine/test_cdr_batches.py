@@ -190,6 +190,10 @@ def test_stop_does_not_wait_for_a_disk_that_is_gone(world: World, monkeypatch: p
     world.journal.durable = 0
     world.start()
     world.submit(1)
+    until(lambda: world.telemetry.failures >= 3)
+    assert world.lines == [
+        ("cdrs_not_written", {"waiting": 1, "detail": "their facts are not on the journal's disk yet"})
+    ]
     assert world.batcher.stop(DEADLINE_S) == 1
     assert world.store.calls == []
 
