@@ -2,125 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import gevent
 import pytest
 from gevent import monkey
 
-from ppc_engine.calls.record import CDR
-from ppc_engine.engine.cdr_batches import CDRBatcher
 from ppc_engine.engine.off_hub import OffHub
-from ppc_engine.ports import NoTelemetry
-from ppc_engine.storage import database as database_module
-from ppc_engine.storage.cdrs import SQLCDRStore
-from ppc_engine.storage.database import open_database
-from ppc_engine.storage.facts import compress_facts, read_facts
-from ppc_engine.storage.journal import FileJournal
-from ppc_engine.storage.migrate import upgrade
-from ppc_engine.values.errors import BadValueError, OutsideError
-from tests.storage.samples import call_id, make_attempt, make_cdr, make_facts, offered_at
-
-DEADLINE_S = 5.0
-
-
-class Journal:
-    """A journal in memory whose disk is as fast as the test says."""
-
-    def __init__(self) -> None:
-        self.durable = 10**9
-        self.closed: list[str] = []
-        self.refuses = False
-
-    def wait_durable(self, sequence: int, timeout_s: float) -> bool:
-        deadline = time.monotonic() + timeout_s
-        while self.durable < sequence and time.monotonic() < deadline:
-            gevent.sleep(0.001)
-        return self.durable >= sequence
-
-    def close_call(self, call: str) -> None:
-        if self.refuses:
-            raise OutsideError("journal: memory is full")
-        self.closed.append(call)
-
-
-class Store:
-    """A store in memory that fails as it is told to."""
-
-    def __init__(self) -> None:
-        self.batches: list[list[str]] = []
-        self.marks: list[int | None] = []
-        self.errors: list[Exception] = []
-        self.hates = ""
-        self.tries = 0
-
-    def write(self, finished: list[tuple[CDR, bytes]], oldest_open_at: int | None = None) -> None:
-        self.tries += 1
-        if self.errors:
-            raise self.errors.pop(0)
-        calls = [cdr.call_id for cdr, _ in finished]
-        if self.hates in calls:
-            raise BadValueError("CHECK constraint failed")
-        assert all(read_facts(facts)[0]["e"]["k"] == "CallParked" for _, facts in finished)
-        self.batches.append(calls)
-        self.marks.append(oldest_open_at)
-
-    @property
-    def calls(self) -> list[str]:
-        return [call for batch in self.batches for call in batch]
-
-
-class Telemetry(NoTelemetry):
-    def __init__(self) -> None:
-        self.written: list[int] = []
-        self.failures = 0
-        self.bugs: list[str] = []
-
-    def cdrs_written(self, count: int, seconds: float) -> None:
-        assert seconds >= 0
-        self.written.append(count)
-
-    def cdr_write_failed(self) -> None:
-        self.failures += 1
-
-    def bug(self, where: str) -> None:
-        self.bugs.append(where)
-
-
-class World:
-    """A batcher between a journal and a store, and what it said."""
-
-    def __init__(self) -> None:
-        self.journal: Any = Journal()
-        self.store: Any = Store()
-        self.telemetry = Telemetry()
-        self.lines: list[tuple[str, dict[str, Any]]] = []
-        self.live: list[int] = []
-        self.off_hub = OffHub()
-        self.batcher: CDRBatcher = None  # type: ignore[assignment]
-
-    def start(self, **options: Any) -> CDRBatcher:
-        self.batcher = CDRBatcher(
-            self.journal, self.store, oldest_open=lambda: min(self.live, default=0),
-            off_hub=self.off_hub, telemetry=self.telemetry, log=self.log, monotonic=time.monotonic,
-            **{"compress": compress_facts, "batch_s": 0.002, "retry_s": (0.001, 0.002), **options},
-        )  # fmt: skip
-        self.batcher.start()
-        return self.batcher
-
-    def log(self, event: str, call_id: str = "", **fields: Any) -> None:
-        self.lines.append((event, {"call_id": call_id, **fields} if call_id else fields))
-
-    def submit(self, *numbers: int, last_sequence: int = 1, **changes: Any) -> None:
-        for number in numbers:
-            self.batcher.submit(make_cdr(number, **changes), make_facts(number), last_sequence)
-
-    def ids(self, *numbers: int) -> list[str]:
-        return [call_id(number) for number in numbers]
+from ppc_engine.storage.facts import compress_facts
+from ppc_engine.values.errors import OutsideError
+from tests.engine.batch_world import DEADLINE_S, World, until
+from tests.storage.samples import call_id, offered_at
 
 
 @pytest.fixture
@@ -130,13 +23,6 @@ def world() -> Iterator[World]:
     if world.batcher is not None:
         world.batcher.stop(DEADLINE_S)
     world.off_hub.stop()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        gevent.sleep(0.001)
 
 
 def test_calls_of_one_moment_share_a_batch_and_are_closed_after_it(world: World) -> None:
@@ -309,109 +195,3 @@ def test_what_runs_off_the_hub_gives_its_result_or_its_error(capfd: pytest.Captu
         off_hub.run(lambda: 1 // 0)
     off_hub.stop()
     assert capfd.readouterr().err == ""  # The worker prints no traceback of its own.
-
-
-# With the real journal and the real database.
-
-
-@pytest.fixture
-def real(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(database_module, "LOCK_WAIT_S", 0.01)
-    engine = open_database(f"sqlite:///{tmp_path}/ppc.sqlite")
-    upgrade(engine)
-    world.store = SQLCDRStore(engine)
-    world.journal = FileJournal(tmp_path / "journal", fsync_ms=1)
-    world.journal.start()
-    yield world
-    world.batcher.stop(DEADLINE_S)
-    world.journal.stop()
-
-
-def live_through(world: World, number: int, **changes: Any) -> None:
-    """A call that is journalled from its first fact to its last, then finished."""
-    for fact in make_facts(number):
-        last = world.journal.append(call_id(number), fact)
-    world.submit(number, last_sequence=last, **changes)
-
-
-def test_from_facts_to_record_and_back(real: World, tmp_path: Path) -> None:
-    real.start()
-    for number in range(30):
-        live_through(real, number)
-    assert real.batcher.stop(DEADLINE_S) == 0
-    real.journal.stop()
-    assert [call.call_id for call in real.store.list_calls()] == real.ids(*range(29, -1, -1))
-    assert real.store.read_call(call_id(3)) == make_cdr(3)
-    assert real.store.read_facts(call_id(3)) == make_facts(3)
-    real.journal = FileJournal(tmp_path / "journal")
-    real.journal.start()
-    assert real.journal.open_calls() == []
-
-
-def test_a_crash_between_commit_and_close_writes_the_call_once(real: World, tmp_path: Path) -> None:
-    real.start()
-    closes: list[str] = []
-    real.journal.close_call = closes.append  # Lost with the process.
-    live_through(real, 1)
-    until(lambda: closes == real.ids(1))
-    real.batcher.stop(DEADLINE_S)
-    real.journal.stop()
-
-    real.journal = FileJournal(tmp_path / "journal", fsync_ms=1)
-    real.journal.start()
-    ((found, facts),) = real.journal.open_calls()
-    assert (found, facts) == (call_id(1), make_facts(1))
-    real.start()
-    real.submit(1, last_sequence=0)
-    until(lambda: real.batcher.pending == 0)
-    assert len(real.store.list_calls()) == 1
-    real.batcher.stop(DEADLINE_S)
-    real.journal.stop()
-    real.journal = FileJournal(tmp_path / "journal")
-    real.journal.start()
-    assert real.journal.open_calls() == []
-
-
-def test_a_database_that_is_locked_and_freed_loses_nothing(real: World, tmp_path: Path) -> None:
-    other = sqlite3.connect(tmp_path / "ppc.sqlite", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    real.start()
-    for number in range(10):
-        live_through(real, number)
-    until(lambda: real.telemetry.failures >= 2)
-    assert real.batcher.pending == 10
-    other.execute("ROLLBACK")
-    other.close()
-    until(lambda: real.batcher.pending == 0)
-    assert len(real.store.list_calls()) == 10
-    assert [event for event, _ in real.lines] == ["cdrs_not_written", "cdrs_written_again"]
-    assert real.lines[0][1]["detail"].endswith("is locked by another process")
-
-
-def test_a_read_only_database_is_one_line_and_loses_nothing(real: World, tmp_path: Path) -> None:
-    written = real.store
-    real.store = SQLCDRStore(open_database(f"sqlite:///file:{tmp_path}/ppc.sqlite?mode=ro&uri=true"))
-    real.start()
-    live_through(real, 1)
-    until(lambda: real.telemetry.failures >= 3)
-    assert [(event, fields["detail"].rpartition(": ")[2]) for event, fields in real.lines] == [
-        ("cdrs_not_written", "is read-only for this user")
-    ]
-    real.batcher._store = written
-    until(lambda: real.batcher.pending == 0)
-    assert written.read_call(call_id(1)) == make_cdr(1)
-
-
-def test_a_record_that_the_schema_refuses_stays_in_the_journal(real: World, tmp_path: Path) -> None:
-    real.start()
-    live_through(real, 1)
-    live_through(real, 2, outcome="vanished")
-    live_through(real, 3, total_ms=2**70)
-    live_through(real, 4, attempts=(make_attempt(4),))
-    until(lambda: len(real.telemetry.bugs) == 2 and real.batcher.pending == 0)
-    real.batcher.stop(DEADLINE_S)
-    real.journal.stop()
-    assert [call.call_id for call in real.store.list_calls()] == real.ids(4, 1)
-    real.journal = FileJournal(tmp_path / "journal")
-    real.journal.start()
-    assert [call for call, _ in real.journal.open_calls()] == real.ids(2, 3)
