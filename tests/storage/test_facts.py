@@ -6,7 +6,7 @@ import statistics
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ppc_engine.storage.facts import compress_facts, facts_size, read_facts
@@ -21,6 +21,7 @@ PLAIN = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(st.dictionaries(TEXT, PLAIN, max_size=5), max_size=8))
 def test_facts_come_back_as_they_were(facts: list[dict[str, object]]) -> None:
     blob = compress_facts(facts)
