@@ -19,7 +19,7 @@ BETWEEN_CALLS_MS = (2_000, 10_500)
 BURST_EVERY_CALLS = 50
 BURST_CALLS = (7, 11)
 BURST_GAP_MS = (0, 700)
-SERVED_PERCENT = 85  # How many callers live where some target serves.
+SERVED_PERCENT = 92  # How many callers live where some target serves.
 FICTION = (100, 199)  # The last digits of 555-0100 to 555-0199.
 ZIP_TRIES = 3
 
@@ -242,7 +242,7 @@ def _buyer(seed: int, target: Target) -> Buyer:
         Behaviour(does="answer", weight=weight(55, 75, "answer"), progress_ms=(50, 900), rings_ms=rings_ms),
         Behaviour(
             does="answer",
-            weight=weight(4, 12, "early"),
+            weight=weight(8, 16, "early"),
             progress_ms=(50, 900),
             rings_ms=rings_ms,
             hangs_up_after_ms=(2_000, 18_000),
@@ -254,11 +254,11 @@ def _buyer(seed: int, target: Target) -> Buyer:
             rings_ms=rings_ms,
             hangs_up_after_ms=(60_000, 150_000),
         ),
-        Behaviour(does="busy", weight=weight(3, 12, "busy"), rings_ms=(60, 400)),
-        Behaviour(does="no_answer", weight=weight(2, 9, "no answer"), progress_ms=(50, 900)),
-        Behaviour(does="reject", weight=weight(1, 4, "480"), status=480, progress_ms=(50, 500), rings_ms=(600, 6_000)),
+        Behaviour(does="busy", weight=weight(7, 16, "busy"), rings_ms=(60, 400)),
+        Behaviour(does="no_answer", weight=weight(4, 10, "no answer"), progress_ms=(50, 900)),
+        Behaviour(does="reject", weight=weight(2, 5, "480"), status=480, progress_ms=(50, 500), rings_ms=(600, 6_000)),
         Behaviour(does="reject", weight=weight(1, 2, "603"), status=603, rings_ms=(60, 400)),
-        Behaviour(does="unreachable", weight=weight(1, 4, "unreachable")),
+        Behaviour(does="unreachable", weight=weight(2, 6, "unreachable")),
         Behaviour(does="silent", weight=1),
     ]
     if target.gateway:

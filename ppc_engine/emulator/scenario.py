@@ -19,6 +19,7 @@ from ppc_engine.values.document import Document, Path
 from ppc_engine.values.errors import ConfigError, Issue
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
+NODES_MAX = 500_000  # A few lines of YAML aliases can unfold into more than any scenario holds.
 DAY_MS = 24 * 60 * 60 * 1000
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
@@ -202,6 +203,8 @@ def _plain(
     """A parsed node as dict, list and text, noting where everything stands and which keys come twice."""
     if node is None:
         return {}
+    if len(places) > NODES_MAX:
+        raise ConfigError([Issue(file=file, message=f"holds more than {NODES_MAX} values (make it smaller)")])
     places.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*path, index), places, issues, file) for index, item in enumerate(node.value)]

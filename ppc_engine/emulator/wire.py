@@ -92,9 +92,11 @@ class Connection:
         return headers, lines[0].strip(), body
 
     def reply(self, text: str, extra: str = "") -> None:
+        """Answer a command; ``extra`` are more header lines."""
         self.out += f"Content-Type: command/reply\nReply-Text: {text}\n{extra}\n".encode()
 
     def answer(self, text: str) -> None:
+        """Answer an api command."""
         body = text.encode()
         self.out += f"Content-Type: api/response\nContent-Length: {len(body)}\n\n".encode() + body
 
@@ -117,6 +119,7 @@ class Connection:
         return passes
 
     def deliver(self, body: bytes) -> None:
+        """Send an event in this client's format."""
         self.out += f"Content-Length: {len(body)}\nContent-Type: text/event-{self.form}\n\n".encode() + body
 
 

@@ -29,6 +29,9 @@ prompts: {enter_zip: 2600}
 """
 
 
+ALIASES = "".join(f"{name}: &{name} [{', '.join([f'*{chr(ord(name) - 1)}'] * 8)}]\n" for name in "bcdefgh")
+
+
 def load(tmp_path, text):
     file = tmp_path / "scenario.yaml"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -93,6 +96,7 @@ prompt_ms: -1
         ("[" * 300, "is not YAML"),
         (b"#" * (FILE_BYTES_MAX + 1), "scenario.yaml: more than"),
         ("- 1\n", "scenario.yaml:1:1:"),
+        ("a: &a [1,1,1,1,1,1,1,1]\n" + ALIASES, "holds more than"),
         (GOOD.replace("rings_ms: [1000, 9000]", "rings_ms: [9000, 1000]"), "9000 is more than 1000"),
         (GOOD + "context: nowhere\n", 'the dialplan has no context "nowhere"'),
         (GOOD.replace("gateway: carrier", "address: a@b:1"), "give an address, or a gateway or number"),
