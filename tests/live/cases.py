@@ -118,7 +118,7 @@ FORGED_ID = "00000000-dead-beef-0000-000000000000"
 SDP_FORGED = f"Event-Name: CHANNEL_HANGUP_COMPLETE\nUnique-ID: {FORGED_ID}\nvariable_billusec: 3600000000\n"
 HOSTILE: dict[str, dict[str, str]] = {
     "name with a coded line feed": {"display": '"ANN%0aUnique-ID: dead-beef%0d%0aEvent-Name: SHUTDOWN"'},
-    "name that runs a command": {"display": '"${system(touch /nonexistent/x)} reload mod_event_socket"'},
+    "name that runs a command": {"display": '"${system(touch CANARY)} reload mod_event_socket"'},
     "name with a line separator and a dial string": {"display": '"A\u2028B},{x}sofia/trunks/900@x"'},
     "header that looks like a list": {"headers": "X-Sub-ID: ARRAY::a|:b\nX-Ref: fb-77%0aUnique-ID: dead\n"},
     "header that is very long": {"headers": f"X-Sub-ID: {'A' * 3_000}\n"},
@@ -131,10 +131,12 @@ BAD_NUMBERS = ("ppc_reclaim", "ppc_fallback", "18005550100%20x", "1;ext", "abc",
 def hostile(world: World, name: str) -> Row:
     """Text that a stranger may send in an INVITE: the call is connected as any other, and nothing else happens."""
     row = Row(name)
-    calls = [
-        (what, world.place(CallPlan(number=NUMBERS["answered"], hangup_ms=TALK_MS, **more), f"{name}-{index}"))
-        for index, (what, more) in enumerate(HOSTILE.items())
-    ]
+    canary = world.directory / "canary"
+    calls = []
+    for index, (what, more) in enumerate(HOSTILE.items()):
+        said = {part: text.replace("CANARY", str(canary)) for part, text in more.items()}
+        plan = CallPlan(number=NUMBERS["answered"], hangup_ms=TALK_MS, **said)
+        calls.append((what, world.place(plan, f"{name}-{index}")))
     refused = [world.place(CallPlan(number=bad), f"{name}-number") for bad in BAD_NUMBERS]
     for what, group in calls:
         world.wait_over(group)
@@ -147,6 +149,10 @@ def hostile(world: World, name: str) -> Row:
         row.calls += 1
         if "404" not in group[0].marks():
             row.problems.append(f"dialled {bad}: SIPp saw {sorted(group[0].marks())}, expected 404")
+    if canary.exists():
+        row.problems.append("the switch ran a command out of a caller's name")
+    if FORGED_ID in world.engine.calls():
+        row.problems.append("a forged event made a CDR")
     row.problems += _leaks(world, [one for _, group in calls for one in group])
     row.notes = f"{len(calls)} connected untouched, {len(refused)} numbers that are none: 404"
     return row

@@ -20,6 +20,7 @@ TARGETS: dict[str, dict[str, Any]] = {
     "nobody": {"priority": FIRST, "progress_ms_max": 3_000},
     "silent": {"priority": FIRST, "progress_ms_max": 3_000, "ring_ms_max": 6_000},
     "leaves-early": {"priority": FIRST},
+    "leaves-later": {"priority": FIRST},
     "slow": {"priority": FIRST, "ring_ms_max": 40_000},
     "slower": {"priority": FIRST, "ring_ms_max": 60_000},
     "capped": {"priority": FIRST, "concurrency_cap": SLOTS},
@@ -40,6 +41,7 @@ CAMPAIGNS: dict[str, tuple[str, list[str]]] = {
     "unavailable-then-next": ("direct", ["unavailable", "stays"]),
     "moved-then-next": ("direct", ["moved", "stays"]),
     "recovered": ("greeted", ["leaves-early", "stays"]),
+    "recovered-late": ("greeted", ["leaves-later", "stays"]),
     "ringing": ("direct", ["slow"]),
     "ringing-greeted": ("greeted", ["slow"]),
     "ringing-long": ("direct", ["slower"]),
@@ -48,6 +50,7 @@ CAMPAIGNS: dict[str, tuple[str, list[str]]] = {
     "capped": ("direct", ["capped"]),
 }
 NUMBERS = {campaign: NUMBER.format(100 + index) for index, campaign in enumerate(CAMPAIGNS)}
+RECOVERING = ("recovered", "recovered-late")
 UNKNOWN_NUMBER = NUMBER.format(999)
 
 _EXITS = {
@@ -113,7 +116,7 @@ def network_files(targets: Targets) -> dict[str, Any]:
     }
     for name, (flow, of) in CAMPAIGNS.items():
         campaign = {"id": name, "name": name, "flow": flow, "targets": of, "concurrency_cap": 200}
-        if name == "recovered":
+        if name in RECOVERING:
             campaign["recovery"] = {"connected_ms_max": 10_000, "reroutes_max": 2}
         files[f"catalog/campaigns/{name}.yaml"] = campaign
     for name, flow in FLOWS.items():

@@ -36,6 +36,7 @@ class PhoneMedia:
         self._digits = sorted(digits)
         self._heard: list[tuple[float, bool]] = []
         self._sequence, self._timestamp = random.randrange(1 << 16), random.randrange(1 << 31)
+        self._keyed_now = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="phone", daemon=True)
         self._thread.start()
@@ -44,6 +45,10 @@ class PhoneMedia:
         self._stopping.set()
         self._thread.join()
         self._socket.close()
+
+    def key(self, text: str) -> None:
+        """Key these digits as soon as the next packet is due."""
+        self._keyed_now = text
 
     def longest_silence_s(self) -> float:
         """The longest time between two packets with sound in them, from the first packet to the last with sound."""
@@ -72,12 +77,15 @@ class PhoneMedia:
             elif now >= next_send:
                 next_send = max(next_send + PACKET_S, now)
                 if self._digits and now - first_at >= self._digits[0][0]:
-                    self._key(self._digits.pop(0)[1], peer)
+                    self._keyed_now += self._digits.pop(0)[1]
+                if self._keyed_now:
+                    text, self._keyed_now = self._keyed_now, ""
+                    self._send_digits(text, peer)
                     next_send = time.monotonic()
                 self._send(peer, MULAW, SILENCE)
                 self._timestamp += SAMPLES
 
-    def _key(self, text: str, peer: tuple[str, int]) -> None:
+    def _send_digits(self, text: str, peer: tuple[str, int]) -> None:
         for digit in text:
             for count in range(1, DIGIT_PACKETS + END_PACKETS + 1):
                 ended = 0x80 if count > DIGIT_PACKETS else 0

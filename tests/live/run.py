@@ -16,12 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cases import STEADY, Case
-from crashes import at_rest, back_in_time, back_late
+from crashes import CLAIM_IN_TIME_S, at_rest, back_in_time, back_late
 from judging import Row
 from private_switch import find_switch
 from processes import LiveError, stop_all
 from trunk_sipp import find_sipp
-from world import World
+from world import CLAIM_S, World
 
 CRASHES: dict[str, Callable[[World], list[Row]]] = {"back-in-time": back_in_time, "back-late": back_late}
 AT_ONCE = 8  # Cases of one world that run at the same time.
@@ -79,7 +79,7 @@ def run_steady(directory: Path, names: Sequence[str], told: Sequence[str]) -> li
 
 def run_crash(directory: Path, name: str, told: Sequence[str]) -> list[Row]:
     """A world of its own, because its engine dies."""
-    world = World(directory, name)
+    world = World(directory, name, CLAIM_IN_TIME_S if name == "back-in-time" else CLAIM_S)
     try:
         rows = CRASHES[name](world)
         tell(world, rows, told)

@@ -18,7 +18,7 @@ from private_switch import PrivateSwitch
 from processes import wait_for
 from trunk_sipp import MEDIA_PORTS, Sipp, Targets, Tone, fill, read_part
 
-CLAIM_S = 15
+CLAIM_S = 15  # As shipped.
 CALL_S_MAX = 90.0  # No caller of any case lives longer.
 SETTLE_S = 30.0
 AT_ONCE_PER_S = 100  # SIPp lets its first call go after one period of its rate.
@@ -77,7 +77,7 @@ class Truth:
 class World:
     """Everything in one directory. Build it, ``place`` calls, ask for the ``truth``, ``stop`` it."""
 
-    def __init__(self, directory: Path, name: str) -> None:
+    def __init__(self, directory: Path, name: str, claim_s: int = CLAIM_S) -> None:
         self.directory = directory / name
         self.directory.mkdir()
         self.sipp_directory = self.directory / "sipp"
@@ -86,10 +86,10 @@ class World:
         self._silent = _deaf_port()
         self.targets = Targets(self.sipp_directory)
         self._start_targets()
-        self.switch = PrivateSwitch(self._sub("switch"), CLAIM_S)
+        self.switch = PrivateSwitch(self._sub("switch"), claim_s)
         config = self._sub("config")
         write_config(config, network_files(self.targets), network_numbers())
-        self.engine = EngineProcess(self._sub("engine"), config, self.switch, CLAIM_S)
+        self.engine = EngineProcess(self._sub("engine"), config, self.switch, claim_s)
         self.engine.start()
         self.leases = LeaseWatch(self.engine)
         self._groups = itertools.count(1)
@@ -105,6 +105,7 @@ class World:
         for name in ("stays", "capped", "beverly-hills", "new-york"):
             targets.answers(name)
         targets.answers("leaves-early", hangup_ms=2_000)
+        targets.answers("leaves-later", hangup_ms=8_000)
         targets.answers("leaves", hangup_ms=5_000)
         targets.answers("slow", answer_ms=9_000)
         targets.answers("slower", answer_ms=45_000)
