@@ -8,6 +8,8 @@ without waiting.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +31,7 @@ from sqlalchemy.exc import (
 from ppc_engine.values.errors import BadValueError, OutsideError
 
 DEFAULT_URL = "sqlite:///var/ppc.sqlite"
+FILE_MODE = 0o640  # Of a new SQLite file; its journal gets the same.
 LOCK_WAIT_S = 5.0  # How long a statement waits for somebody else's lock before it gives up.
 JOURNAL_BYTES_KEPT = 4 << 20  # Of SQLite's rollback journal or WAL, after a large transaction.
 WRITES = "ppc_writes"  # Execution option of a connection whose transactions take the write lock at their beginning.
@@ -65,7 +68,7 @@ def open_database(url: str = DEFAULT_URL) -> Engine:
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         raise OutsideError(f'database: the URL is not usable: {error} (write for example "{DEFAULT_URL}")') from None
     if engine.dialect.name == "sqlite":
-        _prepare_directory(url, parsed)
+        _prepare_file(url, parsed)
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     try:
@@ -138,7 +141,8 @@ def _options(url: URL) -> dict[str, Any]:
     return {"pool_pre_ping": True, "pool_size": 2, "max_overflow": 2, "pool_timeout": LOCK_WAIT_S}
 
 
-def _prepare_directory(url: str, parsed: URL) -> None:
+def _prepare_file(url: str, parsed: URL) -> None:
+    """See to the directory, and make a new file that only its owner and group can read: callers' numbers are in it."""
     if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
         return
     directory = Path(parsed.database).parent
@@ -149,6 +153,8 @@ def _prepare_directory(url: str, parsed: URL) -> None:
             raise OutsideError(f"database: cannot make the directory {directory}: {error.strerror}") from None
     elif not directory.is_dir():
         raise OutsideError(f"database {shown(parsed)}: there is no directory {directory} (make it, or correct the URL)")
+    with contextlib.suppress(OSError):  # SQLite itself says better what is wrong.
+        os.close(os.open(parsed.database, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE))
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:

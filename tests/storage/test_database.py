@@ -66,6 +66,12 @@ def test_the_default_makes_its_own_directory(path: Path, monkeypatch: pytest.Mon
     assert (path.parent / "var" / "ppc.sqlite").exists()
 
 
+def test_a_new_file_is_not_for_everybody(path: Path) -> None:
+    """security.md D13: full numbers of callers only where others cannot read them."""
+    check_writable(open_database(f"sqlite:///{path}"))
+    assert [file.stat().st_mode & 0o007 for file in path.parent.iterdir()] == [0, 0]  # The rollback journal too.
+
+
 def test_a_directory_in_place_of_the_file(path: Path) -> None:
     path.mkdir()
     assert "cannot be opened" in refusal(f"sqlite:///{path}")
