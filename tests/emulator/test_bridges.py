@@ -131,6 +131,14 @@ def test_timers_of_a_dial_compare_whole_seconds(buyer, options, cause, seconds):
     assert drive.last("EXECUTE_COMPLETE")["variable_originate_disposition"] == cause
 
 
+def test_a_dial_that_is_looked_at_within_the_last_second_goes_on():
+    drive = Drive(buyers=[behaves("no_answer")]).run(0.98).hold()
+    drive.bridge(THERE, options="[leg_timeout=4]").run(5.5)
+    drive.model.poke(drive.model.channels[drive.uuid()])
+    assert drive.run(5.9).trace("HANGUP") == []
+    assert drive.run(6.1).trace("HANGUP") == ["B HANGUP ALLOTTED_TIMEOUT"]
+
+
 @pytest.mark.parametrize(
     ("buyer", "cause", "status"),
     [

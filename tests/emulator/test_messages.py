@@ -43,6 +43,12 @@ def test_too_few_digits_leave_what_there_is_and_a_failure():
     assert result(drive) == ("902", "failure", pytest.approx(1.02 + 2.5 + 1 + 3 + 0.01, abs=0.01))
 
 
+def test_too_few_digits_are_no_success_even_when_they_match():
+    drive = ask(keys=[{"digits": "902", "after_ms": 2500, "gap_ms": 500}]).run(20)
+    played = [event["Playback-File-Path"] for event in drive.events if event["Event-Name"] == "PLAYBACK_START"]
+    assert played == ["/p/ask.wav", "silence_stream://10"]
+
+
 def test_nothing_keyed_ends_with_the_first_time_limit():
     assert result(ask().run(20)) == ("", "failure", pytest.approx(1.02 + 2 + 5 + 0.01, abs=0.01))
 
