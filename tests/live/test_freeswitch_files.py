@@ -62,6 +62,13 @@ def test_the_claim_arms_the_dead_mans_switch_before_it_parks() -> None:
     assert applications[2][1] == "+$${ppc_claim_s} ppc_fallback XML ppc"
 
 
+def test_a_claimed_call_is_not_claimed_again_under_another_number() -> None:
+    claim = DIALPLAN.find(".//extension[@name='ppc_claim']")
+    assert claim is not None
+    conditions = {condition.get("field"): condition.get("expression") for condition in claim.iter("condition")}
+    assert conditions["${ppc_dialplan}"] == "^$"
+
+
 def test_a_caller_who_came_back_is_never_dialled_again_by_the_dialplan() -> None:
     assert [name for name, _ in actions("ppc_reclaim")] == ["multiset", "sched_transfer", "park"]
     assert "ppc_reclaimed=true" in actions("ppc_reclaim")[0][1]

@@ -21,6 +21,7 @@ from trunk_sipp import MEDIA_PORTS, Sipp, Targets, Tone, fill, read_part
 CLAIM_S = 15  # As shipped.
 CALL_S_MAX = 90.0  # No caller of any case lives longer.
 SETTLE_S = 30.0
+PREMIUM_IP = "127.0.0.3"  # Not the switch's own address: a redirect to that would be a transfer, not an INVITE.
 AT_ONCE_PER_S = 100  # SIPp lets its first call go after one period of its rate.
 
 _callers = itertools.count(1)
@@ -82,7 +83,7 @@ class World:
         self.directory.mkdir()
         self.sipp_directory = self.directory / "sipp"
         self.sipp_directory.mkdir()
-        self.premium = _deaf_port()
+        self.premium = _deaf_port(PREMIUM_IP)
         self._silent = _deaf_port()
         self.targets = Targets(self.sipp_directory)
         self._start_targets()
@@ -100,7 +101,7 @@ class World:
         return path
 
     def _start_targets(self) -> None:
-        premium = f"Contact: <sip:19005550100@127.0.0.1:{self.premium.getsockname()[1]}>\n"
+        premium = f"Contact: <sip:19005550100@{PREMIUM_IP}:{self.premium.getsockname()[1]}>\n"
         targets = self.targets
         for name in ("stays", "capped", "beverly-hills", "new-york"):
             targets.answers(name)
@@ -218,9 +219,9 @@ class World:
         self._silent.close()
 
 
-def _deaf_port() -> socket.socket:
+def _deaf_port(ip: str = "127.0.0.1") -> socket.socket:
     bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    bound.bind(("127.0.0.1", free_ports()))
+    bound.bind((ip, free_ports()))
     bound.setblocking(False)
     return bound
 
