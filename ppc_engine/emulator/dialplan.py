@@ -106,7 +106,7 @@ CLAIM_DIALPLAN: Dialplan = {
         ),
         Extension(
             name="ppc_claim",
-            when={"destination_number": r"^(\+?[0-9]{3,15})(;.*)?$"},
+            when={"${ppc_dialplan}": "^$", "destination_number": r"^(\+?[0-9]{3,15})(;.*)?$"},
             actions=[
                 ("ring_ready", ""),
                 (

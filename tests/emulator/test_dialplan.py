@@ -51,6 +51,10 @@ def test_a_stranger_cannot_dial_the_words_of_the_dialplan():
         assert route(word) == [("hangup", "UNALLOCATED_NUMBER")]
 
 
+def test_a_claimed_call_that_is_transferred_is_not_claimed_again():
+    assert route("+19005550100", **CLAIMED) == [("hangup", "UNALLOCATED_NUMBER")]
+
+
 def test_the_three_fallbacks():
     assert route("ppc_fallback", **CLAIMED) == [("hangup", "NORMAL_TEMPORARY_FAILURE")]
     answered = {**CLAIMED, "answered_time": "1795000000000000"}
