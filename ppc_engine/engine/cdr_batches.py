@@ -29,13 +29,15 @@ DURABLE_S_MAX = 2.0  # The journal flushes every 50 ms; later than this it has t
 RETRY_S = (0.5, 1.0, 2.0, 5.0)  # Waits between tries while the database is away; the last one is repeated.
 DETAIL_CHARS_MAX = 300
 
+Facts = Sequence[dict[str, Any]] | Sequence[bytes]  # Bytes are JSON already.
+
 
 @dataclass(slots=True)
 class _Finished:
     """A call that has ended. ``blob`` are its packed facts; until those are needed, ``facts`` as they were."""
 
     cdr: CDR
-    facts: Sequence[dict[str, Any]]
+    facts: Facts
     last_sequence: int
     since: float
     blob: bytes = b""
@@ -49,7 +51,7 @@ class CDRBatcher:
         journal: CallJournal,
         store: CDRStore,
         *,
-        compress: Callable[[Sequence[dict[str, Any]]], bytes],
+        compress: Callable[[Facts], bytes],
         oldest_open: Callable[[], int],
         off_hub: OffHub,
         telemetry: Telemetry,
@@ -94,7 +96,7 @@ class CDRBatcher:
         self._greenlet = gevent.spawn(self._run)
         self._greenlet.name = "cdr_batches"
 
-    def submit(self, cdr: CDR, facts: Sequence[dict[str, Any]], last_sequence: int) -> None:
+    def submit(self, cdr: CDR, facts: Facts, last_sequence: int) -> None:
         """Take a finished call whose newest fact has this sequence in the journal; returns at once."""
         finished = _Finished(cdr, facts, last_sequence, self._monotonic())
         if self._failures:
