@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import gevent
 
-TICK_S = 0.1
+TICK_S = 0.5
 LATE_S = 1.0  # Told in the log: somebody held the loop for a second.
 STALLED_S = 5.0  # Without a tick for so long the watcher itself is gone.
 

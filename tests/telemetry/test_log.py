@@ -5,6 +5,7 @@ import json
 import logging
 import re
 
+import gevent
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,6 +104,42 @@ def test_people_get_a_readable_line(out):
     text = out.getvalue().decode()
     assert text.count("\n") == 1 and "call_ended" in text and "outcome=connected" in text and "+1310***0123" in text
     assert "\x1b" not in text  # no colours but on a terminal
+
+
+def test_small_steps_wait_and_are_written_together(out):
+    log = Log(stream=out, delay_s=0.01)
+    log("call_ended", CALL_ID)
+    log("call_ended", CALL_ID)
+    assert out.getvalue() == b""
+    with gevent.Timeout(10):
+        while not out.getvalue():
+            gevent.sleep(0.001)
+    assert len(lines(out)) == 2
+
+
+def test_what_is_worse_is_written_at_once_and_in_order(out):
+    log = Log(stream=out, delay_s=3600)
+    log("call_ended")
+    log("claim_not_renewed")
+    assert [line["event"] for line in lines(out)] == ["call_ended", "claim_not_renewed"]
+
+
+def test_a_flush_leaves_nothing_to_the_timer(out):
+    log = Log(stream=out, delay_s=3600)
+    log("call_ended")
+    log.flush()
+    log.flush()
+    log("started")
+    log.flush()
+    assert [line["event"] for line in lines(out)] == ["call_ended", "started"]
+
+
+def test_a_log_that_cannot_be_written_ends_no_call():
+    class FullDisk(io.BytesIO):
+        def write(self, data):
+            raise OSError(28, "No space left on device")
+
+    Log(stream=FullDisk())("call_ended")
 
 
 def test_the_levels_are_known_ones():
