@@ -7,7 +7,6 @@ the caller leg's (semantics.md, "Clocks of a call").
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ppc_engine.calls import ids
@@ -23,19 +22,43 @@ def length_ms(start: int, end: int) -> int:
     return max(0, (end - start) // 1000) if start and end else 0
 
 
-def build_cdr(call_id: str, facts: Iterable[Mapping[str, Any]]) -> CDR:
+class _Told:
+    """The facts of a call, sorted once: events by kind, decisions by kind with the time of their event."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.events: dict[str, list[dict[str, Any]]] = {}
+        self.decisions: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+        self.last_at = 0
+        for fact in facts:
+            event = fact["e"]
+            self.last_at = max(self.last_at, event["at"])
+            self.events.setdefault(event["k"], []).append(event)
+            for kind, data in fact.get("d", ()):
+                self.decisions.setdefault(kind, []).append((event["at"], data))
+
+    def event(self, kind: str) -> dict[str, Any]:
+        """The first event of a kind, {} when there is none."""
+        found = self.events.get(kind)
+        return found[0] if found else {}
+
+    def decision(self, kind: str) -> dict[str, Any]:
+        """The last decision of a kind, {} when there is none."""
+        found = self.decisions.get(kind)
+        return found[-1][1] if found else {}
+
+
+def build_cdr(call_id: str, facts: Facts) -> CDR:
     """The CDR of a call whose facts begin with its offer. Raises ValueError when they do not."""
-    told = [dict(fact) for fact in facts]
-    parked = next((f["e"] for f in told if f["e"]["k"] == "CallParked"), None)
-    opened = _decision(told, "opened")
-    if parked is None or opened is None:
+    told = _Told(facts)
+    parked, opened, ended = told.event("CallParked"), told.decision("opened"), told.event("CallEnded")
+    if not parked or not opened:
         raise ValueError(f"the facts of call {call_id} hold no offer")
-    ended: dict[str, Any] = next((f["e"] for f in told if f["e"]["k"] == "CallEnded"), {})
-    outcome = _decision(told, "outcome") or {"outcome": "failed"}
+    outcome = told.decision("outcome") or {"outcome": "failed"}
     attempts = _attempts(call_id, told, ended)
     connected = [attempt for attempt in attempts if attempt.connected_at]
-    ended_at = ended.get("ended_at") or max(f["e"]["at"] for f in told)
-    answered_at = ended.get("answered_at") or _first(told, "answered_at")
+    ended_at = ended.get("ended_at") or told.last_at
+    answered_at = ended.get("answered_at") or _first(facts, "answered_at")
     first_dial = min((a.dialed_at for a in attempts if a.dialed_at), default=ended_at)
     number = opened["number"] or {}
     zip_code, zip_source, state = _place(told, opened)
@@ -67,47 +90,38 @@ def build_cdr(call_id: str, facts: Iterable[Mapping[str, Any]]) -> CDR:
         ivr_ms=length_ms(parked["offered_at"], first_dial),
         ring_ms=sum(attempt.ring_ms for attempt in attempts),
         connected_ms=sum(attempt.connected_ms for attempt in attempts),
-        silent_ms=silent_ms(told, answered_at, ended_at),
+        silent_ms=silent_ms(facts, answered_at, ended_at),
         outcome=outcome["outcome"],
         hangup_cause=ended.get("cause", ""),
-        hung_up_by=_call_hung_up_by(told, ended, attempts),
+        hung_up_by=_call_hung_up_by(facts, ended, attempts),
         end_estimated=bool(outcome.get("estimated")) or not ended,
         attempts=tuple(attempts),
     )
-
-
-def _decisions(facts: Facts, kind: str) -> list[tuple[int, dict[str, Any]]]:
-    return [(f["e"]["at"], data) for f in facts for told, data in f.get("d", ()) if told == kind]
-
-
-def _decision(facts: Facts, kind: str) -> dict[str, Any] | None:
-    found = _decisions(facts, kind)
-    return found[-1][1] if found else None
 
 
 def _first(facts: Facts, field: str) -> int:
     return next((int(f["e"][field]) for f in facts if f["e"].get(field)), 0)
 
 
-def _place(facts: Facts, opened: dict[str, Any]) -> tuple[str, str, str]:
-    for _, node in reversed(_decisions(facts, "node")):
+def _place(told: _Told, opened: dict[str, Any]) -> tuple[str, str, str]:
+    for _, node in reversed(told.decisions.get("node", [])):
         known = node.get("facts", {})
         if known.get("verdict") == "ok":
             return known["digits"], "ivr", known["state"]
     return "", "area_code" if opened["state"] else "", opened["state"]
 
 
-def _attempts(call_id: str, facts: Facts, ended: dict[str, Any]) -> list[AttemptRecord]:
-    legs = {f["e"]["leg_id"]: f["e"] for f in reversed(facts) if f["e"]["k"] == "LegEnded"}
-    bridged = {f["e"]["leg_id"]: f["e"]["at"] for f in reversed(facts) if f["e"]["k"] == "LegBridged"}
-    last_at = ended.get("ended_at") or max(f["e"]["at"] for f in facts)
+def _attempts(call_id: str, told: _Told, ended: dict[str, Any]) -> list[AttemptRecord]:
+    legs = {event["leg_id"]: event for event in reversed(told.events.get("LegEnded", []))}
+    bridged = {event["leg_id"]: event["at"] for event in reversed(told.events.get("LegBridged", []))}
+    causes = {data["number"]: data["cause"] for _, data in told.decisions.get("attempt", [])}
+    last_at = ended.get("ended_at") or told.last_at
     records = []
-    for dialed_at, dialed in _decisions(facts, "dialed"):
-        leg = legs.get(dialed["leg_id"])
+    for dialed_at, dialed in told.decisions.get("dialed", []):
+        leg = legs.get(dialed["leg_id"], {})
+        cause = causes.get(dialed["number"], "") or _cause_without_leg(ended)
         seen_bridge = bridged.get(dialed["leg_id"], 0)
-        told = next((t for _, t in _decisions(facts, "attempt") if t["number"] == dialed["number"]), {})
-        cause = told.get("cause", "") or _cause_without_leg(ended)
-        records.append(_attempt(call_id, dialed, dialed_at, leg or {}, seen_bridge, last_at, cause, ended))
+        records.append(_attempt(call_id, dialed, dialed_at, leg, seen_bridge, last_at, cause, ended))
     return records
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 import uuid
 
 
@@ -17,11 +17,15 @@ def command_id(call_id: str, number: int) -> str:
 
 
 def leg_id(key: bytes, attempt: str) -> str:
-    """The UUID of an attempt's buyer leg. An HMAC, so that nobody outside can guess a live channel's UUID."""
-    digest = hmac.digest(key, b"leg:" + attempt.encode(), "sha256")
-    return str(uuid.UUID(bytes=digest[:16], version=4))
+    """The UUID of an attempt's buyer leg. Keyed, so that nobody outside can guess a live channel's UUID."""
+    return str(uuid.UUID(bytes=_mac(key, f"leg:{attempt}"), version=4))
 
 
 def call_token(key: bytes, call_id: str) -> str:
     """What partners see instead of the call id, which must never leave us: it can be used to take a call over."""
-    return hmac.digest(key, b"token:" + call_id.encode(), "sha256").hex()[:24]
+    return _mac(key, f"token:{call_id}").hex()[:24]
+
+
+def _mac(key: bytes, text: str) -> bytes:
+    """Keyed BLAKE2b (RFC 7693), a MAC of its own: ten times cheaper than HMAC over SHA-256, and every call pays it."""
+    return hashlib.blake2b(text.encode(), key=key, digest_size=16).digest()

@@ -1,12 +1,15 @@
 """Drives one call: mailbox -> journal -> pure core -> commands, one event after another, never two at once.
 
-A greenlet runs for a call only while there is something in its mailbox, so that thousands of bridged calls cost no
-stacks. The fact is queued for the journal before its commands are performed; nothing waits for the disk.
+What waits for nothing (the core, the journal's queue, slots, timers) is done where the event was read; a greenlet runs
+for a call only from the first command that the switch must answer until nothing is left, so that thousands of bridged
+calls cost no stacks and most events no switch of stacks. A fact is queued for the journal before its commands are
+performed; nothing waits for the disk.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -44,6 +47,15 @@ if TYPE_CHECKING:
 
 MAILBOX_MAX = 500  # A call that has more unread events is stuck; further ones are dropped and counted.
 BROKEN_HANGUP_CAUSE = "NORMAL_TEMPORARY_FAILURE"
+BROKEN_MS_MAX = 10_000  # A call that met a bug is given up after this, whatever the switch says of it.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropClaim(Command):
+    """Delete our own dead-man's timer: a bridge has begun while a renewal may have crossed it."""
+
+
+AT_ONCE = frozenset({StartTimer, CancelTimer, ReserveSlot, ReleaseSlot, ReadUsage, Finish})
 
 
 class CallRunner:
@@ -53,14 +65,15 @@ class CallRunner:
     """
 
     __slots__ = (
-        "_dispatcher", "_draining", "_mailbox", "broken", "call", "claimed_at", "facts", "finished", "held",
+        "_commands", "_dispatcher", "_mailbox", "_running", "broken", "call", "claimed_at", "facts", "finished", "held",
         "last_sequence", "renewed", "timer_id", "unsent_since",
     )  # fmt: skip
 
     def __init__(self, dispatcher: Dispatcher, call: Call, facts: list[bytes] | None = None) -> None:
         self._dispatcher = dispatcher
         self._mailbox: deque[Event] = deque()
-        self._draining = False
+        self._commands: deque[Command] = deque()
+        self._running = False
         self.call = call
         self.facts = facts or []
         self.last_sequence = 0
@@ -91,20 +104,34 @@ class CallRunner:
         self._wake()
 
     def _wake(self) -> None:
-        if not self._draining and not self.held:
-            self._draining = True
-            gevent.spawn(self._drain)
+        if self._running or self.held:
+            return
+        self._running = True
+        if self._run(may_wait=False):
+            self._running = False
+        else:
+            gevent.spawn(self._run_to_the_end)
 
-    def _drain(self) -> None:
-        try:
-            while self._mailbox and not self.held:
-                event = self._mailbox.popleft()
-                try:
+    def _run_to_the_end(self) -> None:
+        self._run(may_wait=True)
+        self._running = False
+
+    def _run(self, *, may_wait: bool) -> bool:
+        """Commands first, then the next event; False when what comes next has to wait and may not."""
+        while True:
+            event = None
+            try:
+                if self._commands:
+                    if not may_wait and type(self._commands[0]) not in AT_ONCE:
+                        return False
+                    self._perform(self._commands.popleft())
+                elif self._mailbox and not self.held:
+                    event = self._mailbox.popleft()
                     self._take(event)
-                except Exception as error:
-                    self._break(event, error)
-        finally:
-            self._draining = False
+                else:
+                    return True
+            except Exception as error:
+                self._break(event, error)
 
     def _take(self, event: Event) -> None:
         if self.finished:
@@ -119,9 +146,8 @@ class CallRunner:
         if isinstance(event, CallParked):
             self._claimed(event)
         elif isinstance(event, LegBridged) and self.renewed:
-            self._drop_claim()
-        for command in turn.commands:
-            self._perform(command)
+            self._commands.append(DropClaim(call_id=self.call_id))
+        self._commands.extend(turn.commands)
 
     def _keep(self, fact: dict[str, Any]) -> None:
         line = orjson.dumps(fact)
@@ -162,6 +188,8 @@ class CallRunner:
             self._answer(UsageRead(call_id=self.call_id, at=dispatcher.clock.now_us(), used=used))
         elif isinstance(command, Finish):
             self._finish()
+        elif isinstance(command, DropClaim):
+            self._drop_claim()
         else:
             self._send(command)
 
@@ -203,21 +231,27 @@ class CallRunner:
         self.finished = True
         self._dispatcher.finish(self)
 
-    def _break(self, event: Event, error: Exception) -> None:
-        """A bug ends this call, safely and loudly, and no other."""
+    def _break(self, event: Event | None, error: Exception) -> None:
+        """A bug ends this call, safely and loudly, and no other. ``event`` is what was being taken, if any."""
         self._dispatcher.bug("call", self.call_id, error)
         if self.broken or self.finished:
             return
         self.broken = True
-        self._keep({"e": to_plain(event), "d": [["bug", {"error": f"{type(error).__name__}: {error}"[:200]}]]})
-        self._send(Hangup(call_id=self.call_id, cause=BROKEN_HANGUP_CAUSE))
-        self._dispatcher.timers.start(self.call_id, "broken", 10_000)
-        if isinstance(event, (CallEnded, CallVanished)):
-            self._end_broken(event)
+        self._commands.clear()
+        self._commands.append(Hangup(call_id=self.call_id, cause=BROKEN_HANGUP_CAUSE))
+        self._dispatcher.timers.start(self.call_id, "broken", BROKEN_MS_MAX)
+        if event is not None:
+            told = [["bug", {"error": f"{type(error).__name__}: {error}"[:200]}]]
+            self._keep({"e": to_plain(event), "d": told})
+            self._end_if_over(event)
 
     def _end_broken(self, event: Event) -> None:
         self._keep({"e": to_plain(event)})
+        self._end_if_over(event)
+
+    def _end_if_over(self, event: Event) -> None:
         if isinstance(event, (CallEnded, CallVanished, TimerFired)):
             for lease_id in list(self.call.state.leases):
                 self._dispatcher.capacity.release(lease_id)
+            self._commands.clear()
             self._finish()

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from ppc_engine.ports import Clock
 
-TICK_MS = 50  # Timers are deadlines of seconds; being this late harms none of them.
+TICK_MS = 200  # Timers are deadlines of seconds; being this late harms none of them.
+DEAD_MIN = 1_000  # Fewer cancelled timers in the heap are not worth a rebuild.
 
 
 class Timers:
@@ -33,12 +34,20 @@ class Timers:
         if names is not None and names.pop(name, None) is not None and not names:
             del self._live[call_id]
 
+    def _drop_dead(self) -> None:
+        """A cancelled timer stays in the heap until it would be due, perhaps an hour: forget them once most are."""
+        live = sum(len(names) for names in self._live.values())
+        if len(self._heap) > 2 * live + DEAD_MIN:
+            self._heap = [entry for entry in self._heap if self._live.get(entry[2], {}).get(entry[3]) == entry[1]]
+            heapq.heapify(self._heap)
+
     def cancel_all(self, call_id: str) -> None:
         """Forget every timer of a call that is over."""
         self._live.pop(call_id, None)
 
     def fire_due(self) -> None:
         """Fire everything that is due now, oldest first."""
+        self._drop_dead()
         now = self._clock.now_us()
         while self._heap and self._heap[0][0] <= now:
             _, serial, call_id, name = heapq.heappop(self._heap)

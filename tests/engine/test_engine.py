@@ -152,7 +152,7 @@ def test_full_mailbox_drops_and_counts() -> None:
     world.dispatcher.handle_event(parked())
     for _ in range(MAILBOX_MAX + 3):
         world.dispatcher.handle_event(parked())
-    assert world.counts.dropped == ["mailbox_full"] * 4
+    assert world.counts.dropped == ["mailbox_full"] * 3
     world.settle()
 
 
