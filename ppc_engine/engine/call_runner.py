@@ -9,7 +9,6 @@ performed; nothing waits for the disk.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -50,9 +49,8 @@ BROKEN_HANGUP_CAUSE = "NORMAL_TEMPORARY_FAILURE"
 BROKEN_MS_MAX = 10_000  # A call that met a bug is given up after this, whatever the switch says of it.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DropClaim(Command):
-    """Delete our own dead-man's timer: a bridge has begun while a renewal may have crossed it."""
+class DropClaim:
+    """In a place among the commands: delete our own dead-man's timer, which a renewal may have armed too late."""
 
 
 AT_ONCE = frozenset({StartTimer, CancelTimer, ReserveSlot, ReleaseSlot, ReadUsage, Finish})
@@ -72,7 +70,7 @@ class CallRunner:
     def __init__(self, dispatcher: Dispatcher, call: Call, facts: list[bytes] | None = None) -> None:
         self._dispatcher = dispatcher
         self._mailbox: deque[Event] = deque()
-        self._commands: deque[Command] = deque()
+        self._commands: deque[Command | DropClaim] = deque()
         self._running = False
         self.call = call
         self.facts = facts or []
@@ -146,7 +144,7 @@ class CallRunner:
         if isinstance(event, CallParked):
             self._claimed(event)
         elif isinstance(event, LegBridged) and self.renewed:
-            self._commands.append(DropClaim(call_id=self.call_id))
+            self._commands.append(DropClaim())
         self._commands.extend(turn.commands)
 
     def _keep(self, fact: dict[str, Any]) -> None:
@@ -172,7 +170,7 @@ class CallRunner:
         except SwitchError as error:
             self._dispatcher.log("claim_not_dropped", self.call_id, detail=str(error))
 
-    def _perform(self, command: Command) -> None:
+    def _perform(self, command: Command | DropClaim) -> None:
         dispatcher = self._dispatcher
         if isinstance(command, StartTimer):
             dispatcher.timers.start(self.call_id, command.name, command.after_ms)
