@@ -108,14 +108,15 @@ def test_any_order_of_arrival_and_any_portions_give_the_same_verdicts(world, dat
 
 
 @profile(max_examples=30)
-@given(world=histories())
-def test_a_rehearsal_says_what_a_run_does_and_writes_nothing(world):
+@given(world=histories(), data=st.data())
+def test_a_rehearsal_says_what_a_run_does_and_writes_nothing(world, data):
     terms, calls = world
     network = Books(terms)
-    network.arrive(*calls[1:])
+    late = data.draw(st.integers(1, len(calls)))
+    network.arrive(*calls[late:])
     network.qualify()
     before = network.in_force()
-    network.arrive(calls[0])
+    network.arrive(*calls[:late])
     rehearsed = network.qualify(dry_run=True, batch_calls=1)
     assert network.in_force() == before
     assert network.qualify(batch_calls=1) == rehearsed
@@ -149,15 +150,34 @@ def test_a_chain_of_calls_is_judged_anew_from_the_late_one_on(books):
     assert sorted((row.call_id, row.verdict) for row in rows) == [("0", "yes"), ("1", "yes"), ("2", "no"), ("3", "yes")]
 
 
-def test_calls_judged_anew_stand_in_their_place_among_new_ones(books):
+def every_twenty_hours(books, arrivals):
+    """Calls of one caller, a new one every 20 hours and one a day paid for, as they arrive: each group, then a run."""
     network = books(catalog(buyer("acme", offer("acme", "40.00", "90", unique(days=1)))))
-    calls = [call(f"{n}", START + n * 20 * 60 * MINUTE, Try("acme", "120.000"), publisher="") for n in range(4)]
-    network.arrive(calls[1])
-    network.qualify()
-    network.arrive(calls[0], *calls[2:])
-    network.qualify()
-    assert paid(network.in_force()) == ["0", "2"]
-    assert {name: one.version for name, one in network.in_force().items()} == {"0": 1, "1": 2, "2": 1, "3": 1}
+    for group in arrivals:
+        network.arrive(
+            *(call(f"{n}", START + n * 20 * 60 * MINUTE, Try("acme", "120.000"), publisher="") for n in group)
+        )
+        network.qualify()
+    found = network.in_force()
+    return paid(found), {name: one.version for name, one in found.items()}
+
+
+def test_calls_judged_anew_stand_in_their_place_among_new_ones(books):
+    assert every_twenty_hours(books, [[1], [0, 2, 3]]) == (["0", "2"], {"0": 1, "1": 2, "2": 1, "3": 1})
+
+
+def test_a_conversion_that_was_corrected_away_binds_nobody(books):
+    assert every_twenty_hours(books, [[1], [0], [2]]) == (["0", "2"], {"0": 1, "1": 2, "2": 1})
+
+
+def test_a_call_judged_the_same_once_more_stays_at_its_version(books):
+    network = books(TERMS)
+    for number in (2, 1):  # The second corrects the first.
+        network.arrive(call(f"{number}", START + number * MINUTE, Try("acme", "120.000")))
+        network.qualify()
+    network.arrive(call("0", START, Try("acme", "5.000")))
+    assert network.qualify().corrected == 0
+    assert {name: one.version for name, one in network.in_force().items()} == {"0": 1, "1": 1, "2": 2}
 
 
 def test_a_late_call_that_changes_nothing_adds_no_version(books):
