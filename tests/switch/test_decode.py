@@ -217,6 +217,18 @@ def test_digits_of_another_try_are_not_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("ringing", "early_media", "ringing_at"),
+    [(0, 0, 0), (5, 0, 5), (0, 7, 7), (5, 7, 5), (7, 5, 5)],
+)
+def test_a_target_rings_from_its_first_sign_of_life(ringing: int, early_media: int, ringing_at: int) -> None:
+    stamps = {"variable_progress_uepoch": str(ringing), "variable_progress_media_uepoch": str(early_media)}
+    running = {"Caller_Channel_Progress_Time": "0", "Caller_Channel_Progress_Media_Time": "0"}
+    ended = decode(changed(8, **stamps, **running))
+    assert isinstance(ended, LegEnded)
+    assert ended.ringing_at == ringing_at
+
+
+@pytest.mark.parametrize(
     ("headers", "status"),
     [
         ({"variable_sip_term_status": "603"}, 603),

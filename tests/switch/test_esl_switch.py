@@ -285,6 +285,14 @@ def test_a_hangup_closes_all_that_will_never_complete(bench: Bench, end: bytes) 
     assert bench.switch.perform(play(9)) == "+OK"
 
 
+def test_a_lost_connection_forgets_what_was_open_because_its_end_may_have_been_missed(bench: Bench) -> None:
+    for number in range(1, MESSAGES_OPEN_MAX + 1):
+        bench.switch.perform(play(number))
+    bench.fake.connections[0].close()
+    bench.wait_up(2)
+    assert bench.switch.perform(play(9)) == "+OK"
+
+
 def test_a_refused_command_is_not_open(bench: Bench) -> None:
     bench.fake.answers["sendmsg"] = reply("-ERR no")
     for number in range(1, 2 * MESSAGES_OPEN_MAX):
@@ -298,6 +306,19 @@ def test_events_come_in_order_and_nothing_is_kept_of_a_call_that_ended(bench: Be
     assert [type(event) for event in bench.events[-3:]] == [LegEnded, AppCompleted, CallEnded]
     assert len(bench.events) == 15
     assert (bench.switch._open, bench.switch._returning) == ({}, set())
+
+
+def test_legs_that_ended_while_we_were_away_are_no_lost_events(bench: Bench) -> None:
+    def beat(legs_started: int) -> bytes:
+        return orjson.dumps(orjson.loads(BODIES[6]) | {"Session-Since-Startup": str(legs_started)})
+
+    bench.send(beat(10), beat(10))
+    bench.fake.connections[0].close()
+    bench.wait_up(2)
+    bench.send(beat(90), beat(90), number=2)
+    assert bench.switch.stream.events_lost == 0
+    bench.send(beat(91), beat(91), number=2)
+    assert bench.switch.stream.events_lost == 1
 
 
 # Claims
@@ -349,6 +370,7 @@ def test_what_lives_is_what_the_session_table_says(bench: Bench) -> None:
     lists(bench.fake, json.dumps(listing), tasks, {CALL: dumps["bridged"], target: dumps["target_leg"]})
     (channel,) = bench.switch.live_channels()
     assert (channel.call_id, channel.app, channel.timer_ids) == (CALL, "bridge", ("41", "27"))
+    assert not any(target in command for command in bench.fake.commands)  # Targets' legs are not asked about.
     bench.switch.perform(dial(9, returns=False))  # What an earlier engine left on the channel is undone.
     assert any("transfer_after_bridge=\n" in command for command in bench.fake.commands)
 
