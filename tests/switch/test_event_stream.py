@@ -78,6 +78,23 @@ def test_endings_that_did_not_come_are_noticed_once() -> None:
     assert (counted.dropped["lost"], stream.events_lost) == (3, 3)
 
 
+def test_a_leg_that_an_unknown_gateway_never_made_is_no_loss() -> None:
+    """Seen on the switch: it counts such a leg as started, and no leg was ever there to hang up."""
+    counted = Counted()
+    stream = EventStream(lambda event: None, counted, now_us=lambda: BASE)
+
+    def beats(legs_started: int) -> None:
+        for _ in range(2):
+            stream.read(orjson.dumps(orjson.loads(BODIES[6]) | {"Session-Since-Startup": str(legs_started)}))
+
+    beats(10)
+    stream.read(BODIES[5])  # Its bridge ended INVALID_GATEWAY.
+    beats(11)
+    assert counted.dropped["lost"] == 0
+    beats(12)
+    assert counted.dropped["lost"] == 1
+
+
 def test_legs_that_end_while_a_heartbeat_is_on_its_way_are_no_loss() -> None:
     losses = LossDetector()
     assert losses.heartbeat(beat(10, 4)) == 0
