@@ -12,21 +12,21 @@ from typing import Any
 from ppc_engine.calls.events import to_plain
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Command:
     """Something for the engine to do for one call."""
 
     call_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Answer(Command):
     """Answer the caller's leg (200 OK). Ends with AppCompleted."""
 
     command_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Play(Command):
     """Play one prompt to the caller. Ends with AppCompleted."""
 
@@ -34,7 +34,7 @@ class Play(Command):
     prompt: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class CollectDigits(Command):
     """Play a prompt once and gather digits. Ends with AppCompleted, whose digits may be partial or none."""
 
@@ -47,7 +47,7 @@ class CollectDigits(Command):
     terminator: str = "#"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Dial(Command):
     """Ring one target and bridge the caller to it. Ends with AppCompleted(app="bridge") or the caller's hang-up.
 
@@ -67,7 +67,7 @@ class Dial(Command):
     returns: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class BreakApp(Command):
     """Stop what is being played or, with ``gathering``, digits being gathered; its own AppCompleted follows.
 
@@ -77,14 +77,14 @@ class BreakApp(Command):
     gathering: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Hangup(Command):
     """Hang the caller's leg up with a FreeSWITCH cause name."""
 
     cause: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class HangupLeg(Command):
     """Hang a target's leg up (a deadline passed); the attempt's LegEnded and AppCompleted follow."""
 
@@ -92,7 +92,7 @@ class HangupLeg(Command):
     cause: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ReserveSlot(Command):
     """Take one slot of every cap, or none: answered by SlotReserved or SlotRefused. ``caps`` maps cap to limit."""
 
@@ -100,21 +100,21 @@ class ReserveSlot(Command):
     caps: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ReleaseSlot(Command):
     """Give back every slot of a lease. Releasing twice is a counted error of ours, never a negative count."""
 
     lease_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ReadUsage(Command):
     """Ask how many slots of these caps are in use: answered by UsageRead."""
 
     caps: list[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class StartTimer(Command):
     """Fire TimerFired(name) ``after_ms`` from the event being handled, unless cancelled. Same name: replaced."""
 
@@ -122,19 +122,19 @@ class StartTimer(Command):
     after_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class CancelTimer(Command):
     """Forget a timer; unknown names are no error."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Finish(Command):
     """Nothing more will happen to this call: fold its facts into the CDR and let its greenlet end."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decision:
     """Why something was decided, for the journal, the CDR and ``explain``. ``data`` is plain JSON."""
 
@@ -142,7 +142,7 @@ class Decision:
     data: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Turn:
     """One event and everything it led to: what the journal holds a line of."""
 

@@ -2,7 +2,8 @@
 
 Rules this file obeys: an event is flat and made of plain JSON values, so that the journal, replay and tests share one
 form; every time is UTC microseconds; times of legs are the switch's own stamps (semantics.md, "Clocks of a call"); a
-stamp of 0 means "did not happen". ``call_id`` is the caller leg's FreeSWITCH UUID.
+stamp of 0 means "did not happen". ``call_id`` is the caller leg's FreeSWITCH UUID. Nobody changes an event once it is
+made; ``frozen`` would say so too, at twice the cost of making one, and every call makes a dozen.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Event:
     """A fact about one call. ``at`` is when it happened: the switch's stamp for what the switch saw."""
 
@@ -20,7 +21,7 @@ class Event:
     at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class CallParked(Event):
     """The caller's leg waits for us (CHANNEL_PARK). For a known call it means "came back after a bridge"."""
 
@@ -36,7 +37,7 @@ class CallParked(Event):
     sub_ids: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class AppCompleted(Event):
     """An application that we executed has ended (CHANNEL_EXECUTE_COMPLETE with our Application-UUID).
 
@@ -51,14 +52,14 @@ class AppCompleted(Event):
     cause: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class LegBridged(Event):
     """The caller and the target's leg talk to each other (CHANNEL_BRIDGE)."""
 
     leg_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class LegEnded(Event):
     """A target's leg is over (its CHANNEL_HANGUP_COMPLETE), with all its clocks from one switch.
 
@@ -77,14 +78,14 @@ class LegEnded(Event):
     ended_at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class CallHungUp(Event):
     """The caller's leg began to hang up (CHANNEL_HANGUP): nothing can be played or dialled any more."""
 
     cause: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class CallEnded(Event):
     """The caller's leg is over, with final variables (its CHANNEL_HANGUP_COMPLETE)."""
 
@@ -98,14 +99,14 @@ class CallEnded(Event):
     destination: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class SlotReserved(Event):
     """Every slot that ``ReserveSlot`` asked for is held under ``lease_id``."""
 
     lease_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class SlotRefused(Event):
     """No slot was taken: ``full`` maps each exhausted cap to [used, limit]."""
 
@@ -113,21 +114,21 @@ class SlotRefused(Event):
     full: dict[str, list[int]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class UsageRead(Event):
     """How many slots are in use, by cap; a cap that is missing uses none."""
 
     used: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class TimerFired(Event):
     """A timer that this call started has come due and was not cancelled."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class CommandFailed(Event):
     """The switch refused a command, or never answered it."""
 
@@ -135,7 +136,7 @@ class CommandFailed(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class CallAdopted(Event):
     """After a restart or a lost connection the call was found alive on the switch; events may have been missed.
 
@@ -149,7 +150,7 @@ class CallAdopted(Event):
     restarted: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class CallVanished(Event):
     """The switch no longer has this call and its end was not seen; ``at`` is the last proof of life."""
 

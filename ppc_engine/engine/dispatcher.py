@@ -26,7 +26,7 @@ from ppc_engine.ports import CallJournal, CapacityStore, Clock, Switch, Telemetr
 class CDRSink(Protocol):
     """Where a finished call goes (cdr_batches.CDRBatcher)."""
 
-    def submit(self, cdr: CDR, facts: list[dict[str, Any]], last_sequence: int) -> None:
+    def submit(self, cdr: CDR, facts: list[bytes], last_sequence: int) -> None:
         """Take a finished call; returns at once."""
 
 
@@ -114,17 +114,15 @@ class Dispatcher:
         """A call is over: fold its facts, hand the CDR on, forget it."""
         self.calls.pop(runner.call_id, None)
         self.timers.cancel_all(runner.call_id)
-        facts = [orjson.loads(fact) for fact in runner.facts]
-        runner.facts.clear()
         try:
-            cdr = build_cdr(runner.call_id, facts)
+            cdr = build_cdr(runner.call_id, orjson.loads(b"[" + b",".join(runner.facts) + b"]"))
         except Exception as error:
             # The journal keeps the facts until somebody has looked: closing it would lose the call.
             self.bug("fold", runner.call_id, error)
             return
         self.telemetry.call_ended(cdr.outcome, cdr.silent_ms, cdr.end_estimated)
-        self.log("call_ended", cdr.call_id, outcome=cdr.outcome, connected_ms=cdr.connected_ms, campaign=cdr.campaign)
-        self.sink.submit(cdr, facts, runner.last_sequence)
+        self.log("call_finished", cdr.call_id, outcome=cdr.outcome, connected_ms=cdr.connected_ms)
+        self.sink.submit(cdr, runner.facts, runner.last_sequence)
 
     def bug(self, where: str, call_id: str, error: BaseException) -> None:
         """Something happened that cannot: count it and say where, with the traceback."""
