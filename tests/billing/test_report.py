@@ -98,6 +98,16 @@ def test_by_buyer_a_payout_stands_with_the_buyer_whose_attempt_earned_it(reports
     assert reports["buyer"].calls == 7  # Two of them were sent to two buyers.
 
 
+def test_a_buyer_that_rang_in_vain_was_not_connected(books):
+    network = books(catalog(ACME, ZENITH, PEAK))
+    network.arrive(call("1", DAY, Try("acme"), Try("zenith", "20.000")))
+    network.qualify()
+    (report,) = summarise(judged_calls(network.engine, 0, FOREVER), ["buyer"])
+    assert figures(report.rows) == {"acme": (1, 0, 0, 0, 0, 0), "zenith": (1, 1, 0, 0, 0, 0)}
+    # The busy buyer is no reason of a call that was connected to the next.
+    assert [(reason.code, reason.not_billable) for reason in report.reasons] == [("too_short", 1)]
+
+
 def test_reasons_count_each_call_once(reports):
     report = reports["publisher"]
     assert (report.not_billable, report.not_payable) == (5, 4)
