@@ -132,11 +132,10 @@ def _measure(options: argparse.Namespace, directory: Path) -> tuple[dict[str, An
 def _print(
     summary: dict[str, Any], problems: list[str], found: list[Any], took_s: float, options: argparse.Namespace
 ) -> None:
-    print(table(summary))
-    print(
-        f"\nMedians of {options.rounds} rounds in turn on one switch with media through it: {options.calls} calls of "
-        f"{options.talk_ms / 1000:g} s at {COST_RATE:g}/s (cost) and {REACTION_RATE:g}/s (reaction, through a tap)."
-    )
+    if shown := table(summary):
+        print(f"{shown}\n\nMedians of {options.rounds} rounds in turn on one switch with media through it:")
+        print(f"{options.calls} calls of {options.talk_ms / 1000:g} s, {COST_RATE:g} a second for the cost, and")
+        print(f"{REACTION_RATE:g} a second, through a tap, for the time from park event to first command.")
     for line in (*problems, *(want.line() for want in found)):
         print(line)
     _say(f"took {took_s:.0f} s; load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")

@@ -65,14 +65,18 @@ class BareProgram:
 
 
 class Engine(EngineProcess):
-    """``ppc serve``, started as scripts/live starts it: logs, journal, fsync and SQLite as shipped."""
+    """``ppc serve`` as scripts/live starts it: logs, journal, fsync, SQLite as shipped. ``start`` may be repeated."""
 
     def __init__(self, directory: Path, *, esl_port: int, password: str, target: str, prompts: Path) -> None:
         (directory / "config").mkdir(parents=True)
         write_config(directory / "config", *_config(target))
         reached = SimpleNamespace(esl_port=esl_port, password=password, prompts=prompts)
         super().__init__(directory, directory / "config", reached, CLAIM_S)
-        self.start()
+        self._records_before = 0
+
+    def start(self) -> None:
+        self._records_before = self._count_records()
+        super().start()
 
     @property
     def pid(self) -> int:
@@ -81,7 +85,10 @@ class Engine(EngineProcess):
         return self._child.pid
 
     def records(self) -> int | None:
-        """How many CDRs are committed."""
+        """How many CDRs were committed since the start."""
+        return self._count_records() - self._records_before
+
+    def _count_records(self) -> int:
         with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=SQLITE_S) as link:
             (count,) = link.execute("SELECT count(*) FROM calls").fetchone()
         link.close()

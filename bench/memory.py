@@ -34,6 +34,7 @@ def measure_memory(directory: Path, calls: int = LIVE_CALLS) -> float:
         directory / "engine", esl_port=port, password=password, target=f"sip:{TARGET}", prompts=Path("/nowhere")
     )
     try:
+        engine.start()
         os.kill(emulator.pid, signal.SIGUSR1)
         wait_for(f"{WARM_CALLS} calls to end", lambda: engine.records() == WARM_CALLS, LIVE_FROM_MS / 1000)
         before = resident_kib(engine.pid)

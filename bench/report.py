@@ -101,6 +101,8 @@ def table(summary: Mapping[str, Any]) -> str:
             cells.append(f"{value:.{digits}f}" if shown else NOT_MEASURED)
         if any(cell != NOT_MEASURED for cell in cells):
             rows.append([arm.label, *cells])
+    if len(rows) == 2:
+        return ""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         f"{row[0]:{widths[0]}}  "

@@ -66,6 +66,8 @@ class World:
     idle: float = 0.0  # Seconds of processor that the switch takes a second when nothing happens.
     counter: int = 0
     problems: list[str] = field(default_factory=list)
+    engines: dict[int, Engine] = field(default_factory=dict)
+    tap_port: int = field(default_factory=free_ports)
 
     def next_directory(self, name: str) -> Path:
         self.counter += 1
@@ -84,8 +86,16 @@ class World:
             "target": f"sip:buyer@127.0.0.1:{self.target.port}",
         }
         if arm.ours:
-            return Engine(self.next_directory(arm.name), **known, prompts=self.switch.prompts)
+            return self._engine(known)
         return BareProgram(arm.module, self.next_directory(arm.name), **known) if arm.module else Nobody()
+
+    def _engine(self, known: dict[str, Any]) -> Engine:
+        """Set up once in a run, started anew for every measurement."""
+        port = known["esl_port"]
+        if port not in self.engines:
+            self.engines[port] = Engine(self.next_directory("engine"), **known, prompts=self.switch.prompts)
+        self.engines[port].start()
+        return self.engines[port]
 
     def callers(self, arm: Arm, **load: Any) -> Callers:
         directory = self.next_directory(f"load-{arm.name}")
@@ -135,7 +145,7 @@ def measure_cost(world: World, arm: Arm, *, rate: float, calls: int, talk_ms: in
 
 def measure_reaction(world: World, arm: Arm, *, rate: float, calls: int, talk_ms: int) -> dict[str, Any]:
     """From park event to first command in ms (every call's value), and what the switch had to tell, through a tap."""
-    tap = Tap(world.switch.esl_port, free_ports())
+    tap = Tap(world.switch.esl_port, world.tap_port)
     try:
         controller = world.start(arm, tap.port)
         try:
