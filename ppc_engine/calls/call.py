@@ -102,7 +102,7 @@ class Call(Hunting):
                 "revision": context.revision,
                 "data": dict(context.data_hashes),
                 "token": ids.call_token(context.key, state.call_id),
-                "number": number.model_dump(mode="json") if number else None,
+                "number": dict(number) if number else None,
                 "caller_kind": kind,
                 "caller_key": state.caller_key,
                 "area_code": state.area_code,
@@ -205,17 +205,22 @@ class Call(Hunting):
 
     def _on_hung_up(self, event: CallHungUp) -> None:
         if self.state.phase is not Phase.LEAVING:
-            self.state.hung_up_in = str(self.state.phase)
-            self.state.phase = Phase.LEAVING
+            self._left()
             self._start_timer("leave", LEAVE_MS_MAX)
 
+    def _left(self) -> None:
+        self.state.hung_up_in = str(self.state.phase)
+        self.state.phase = Phase.LEAVING
+
     def _on_ended(self, event: CallEnded) -> None:
-        self._on_hung_up(CallHungUp(call_id=event.call_id, at=event.at, cause=event.cause))
+        if self.state.phase is Phase.LEAVING:
+            self._give(CancelTimer(call_id=self.state.call_id, name="leave"))
+        else:
+            self._left()
         self.state.end_seen = True
         self._take_answer(event.answered_at)
         if event.destination == FALLBACK_EXTENSION:
             self.state.failure = "engine_fallback"
-        self._give(CancelTimer(call_id=self.state.call_id, name="leave"))
         if self._legs_missing():
             self._start_timer("legs", LEG_END_MS_MAX)
         else:
