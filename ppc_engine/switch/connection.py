@@ -123,7 +123,7 @@ class ESLConnection(InboundESL):
         if self.send(f"auth {self.password}") != "+OK accepted":
             raise SwitchAwayError(f"ESL password refused by {self.address}")
 
-    def send(self, data: str, answer_s_max: float = ANSWER_S_MAX) -> str:
+    def send(self, data: str, answer_s_max: float | None = ANSWER_S_MAX) -> str:
         """One command and its answer: the Reply-Text, or the body of an api response."""
         return self.send_all([data], answer_s_max)[0]
 
@@ -137,15 +137,19 @@ class ESLConnection(InboundESL):
         return self._ping_answer
 
     def send_all(
-        self, frames: Sequence[str], answer_s_max: float = ANSWER_S_MAX, *, is_ping: bool = False
+        self, frames: Sequence[str], answer_s_max: float | None = ANSWER_S_MAX, *, is_ping: bool = False
     ) -> list[str]:
         """Write all commands at once, then wait for all their answers, in order.
 
         Raises SwitchAwayError when the connection is lost before, DeadlineError when the answers are not there in
-        time; the connection is then given up.
+        time; the connection is then given up. None sets no timer of its own: on a connection that is pinged every
+        answer comes before that of the next ping, so the ping's limit is the command's as well.
         """
         payload = "".join(f"{checked_frame(frame)}\n\n" for frame in frames).encode("ascii")
         question = _Question(len(frames), is_ping)
+        if answer_s_max is None:
+            self._write(payload, question)
+            return question.done.get()
         timer = gevent.Timeout.start_new(answer_s_max)
         try:
             self._write(payload, question)

@@ -19,8 +19,6 @@ import orjson
 from ppc_engine.calls.events import AppCompleted, CallEnded, CallHungUp, CallParked, Event, LegBridged, LegEnded
 from ppc_engine.ports import LiveChannel
 
-Headers = Mapping[str, Any]
-
 TEXT_CHARS_MAX = 128
 DIGITS_CHARS_MAX = 128  # The switch's own buffer of play_and_get_digits.
 DIGITS_MAX = 17  # Of a number; microseconds since 1970 have 16 until the year 2286.
@@ -38,9 +36,14 @@ _SIP_STATUSES = (
 )
 _AFTER_BRIDGE = ("variable_transfer_after_bridge", "variable_hangup_after_bridge")
 
+# Of these twenty headers are wanted, and parsing all of them costs less than finding each (measured).
+_READ_WHOLE = frozenset(("CHANNEL_PARK", "CHANNEL_HANGUP_COMPLETE"))
+
 # Applications that the dialplan's execute_on_pre_bridge runs inside a bridge, hiding its name (seen in uuid_dump).
 _WITHIN_BRIDGE = frozenset(("bridge", "sched_cancel"))
 
+_QUOTE = ord('"')
+_LATE_NAMES = ("variable_", "Application", "Bridge-")
 _HEAD = b'{"Event-Name":"'
 _APPLICATION_UUID = b'"Application-UUID":"'
 _COMMAND_ID_BYTES = re.compile(COMMAND_ID.pattern.encode() + b'"')
@@ -48,6 +51,45 @@ _COMMAND_ID_BYTES = re.compile(COMMAND_ID.pattern.encode() + b'"')
 
 class MalformedError(ValueError):
     """An event that lacks what its kind always has, or is no JSON object."""
+
+
+class Headers:
+    """The headers of one event, each found where it stands: of 250 headers in 10 KB only a handful may be wanted.
+
+    Finding is as sure as parsing: within a JSON string every quote is escaped, so a quoted name with a colon behind it
+    can only be a key, whatever a stranger wrote into a value. A value that is not plain ASCII text, or is a list, has
+    the whole object parsed after all.
+    """
+
+    __slots__ = ("_body", "_parsed")
+
+    def __init__(self, body: bytes) -> None:
+        if not (body.startswith(b"{") and body.endswith(b"}")):
+            raise MalformedError("not a JSON object")
+        self._body = body
+        self._parsed: Mapping[str, Any] | None = None
+
+    def all(self) -> Mapping[str, Any]:
+        """Every header."""
+        if self._parsed is None:
+            self._parsed = load(self._body)
+        return self._parsed
+
+    def get(self, name: str) -> Any:
+        """A header's value, None where there is none."""
+        if self._parsed is not None:
+            return self._parsed.get(name)
+        body = self._body
+        key = b'"%s":' % name.encode()
+        # Variables come behind all else, and what an event adds of its own comes last.
+        at = body.rfind(key) if name.startswith(_LATE_NAMES) else body.find(key)
+        if at < 0:
+            return None
+        start = at + len(key) + 1
+        value = body[start : body.find(b'"', start)]
+        if body[start - 1] == _QUOTE and value.isascii() and b"\\" not in value:
+            return value.decode()
+        return self.all().get(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +109,7 @@ def event_name(body: bytes) -> str:
         if end > 0:
             return body[len(_HEAD) : end].decode("ascii", "replace")
     try:
-        return _text(load(body), "Event-Name")
+        return _text(Headers(body), "Event-Name")
     except MalformedError:
         return ""
 
@@ -79,7 +121,12 @@ def decode_event(name: str, body: bytes) -> Event | Heartbeat | None:
     if not name:
         raise MalformedError("no Event-Name")
     reader = _READERS.get(name)
-    return reader(load(body)) if reader else None
+    if reader is None:
+        return None
+    headers = Headers(body)
+    if name in _READ_WHOLE:
+        headers.all()
+    return reader(headers)
 
 
 def decode_dump(body: bytes, timer_ids: Mapping[str, tuple[str, ...]]) -> LiveChannel | None:
@@ -88,7 +135,7 @@ def decode_dump(body: bytes, timer_ids: Mapping[str, tuple[str, ...]]) -> LiveCh
     ``app`` is "park" when nothing that we sent is running, "ppc_fallback" when the dialplan has taken the call back,
     else the running application ("bridge" from the first ring to the end of the talk).
     """
-    headers = load(body)
+    headers = Headers(body)
     if not _is_claimed(headers):
         return None
     call_id = _uuid(headers, "Unique-ID")
@@ -102,7 +149,7 @@ def decode_dump(body: bytes, timer_ids: Mapping[str, tuple[str, ...]]) -> LiveCh
         bridged_leg_id=bond if CALL_ID.fullmatch(bond) else "",
         variables={
             name.removeprefix("variable_"): _text(headers, name)
-            for name in headers
+            for name in headers.all()
             if name.startswith("variable_ppc_")
             or name in ("variable_transfer_after_bridge", "variable_hangup_after_bridge")
         },
@@ -131,7 +178,7 @@ def _is_ours(body: bytes) -> bool:
 
 
 def _is_claimed(headers: Headers) -> bool:
-    return headers.get("Call-Direction") == "inbound" and "variable_ppc_dialplan" in headers
+    return headers.get("Call-Direction") == "inbound" and headers.get("variable_ppc_dialplan") is not None
 
 
 def _parked(headers: Headers) -> CallParked | None:
@@ -150,7 +197,7 @@ def _parked(headers: Headers) -> CallParked | None:
         trunk=trunk or _text(headers, "variable_sip_network_ip"),
         dialplan=_number(headers, "variable_ppc_dialplan"),
         timer_id=_digits(headers, "variable_last_sched_id"),
-        sub_ids={key: _text(headers, name) for key, name in SUB_IDS.items() if name in headers},
+        sub_ids={key: _text(headers, name) for key, name in SUB_IDS.items() if headers.get(name) is not None},
     )
 
 
@@ -251,7 +298,7 @@ def _running_app(headers: Headers) -> str:
     if _text(headers, "Caller-Destination-Number") == "ppc_fallback":
         return "ppc_fallback"
     # The switch sets current_loop for as long as an application of a sendmsg runs; current_application stays behind.
-    if "variable_current_loop" not in headers:
+    if headers.get("variable_current_loop") is None:
         return "park"
     app = _text(headers, "variable_current_application")
     return "bridge" if app in _WITHIN_BRIDGE else app
@@ -278,7 +325,7 @@ def _sip_status(headers: Headers) -> int:
 
 def _text(headers: Headers, name: str) -> str:
     """A value as one line of bounded text; lists (a value that began with ARRAY::) are joined."""
-    value = headers.get(name, "")
+    value = headers.get(name)
     if type(value) is not str:
         value = ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
     if len(value) > TEXT_CHARS_MAX:

@@ -27,6 +27,7 @@ from ppc_engine.switch.event_stream import SUBSCRIPTION, EventStream, wall_clock
 
 PING_EVERY_S = 1.0
 PING_ANSWER_S_MAX = 1.75  # With PING_EVERY_S and the reader's grace: dead after 3 s.
+_UNTIL_PING = None  # No timer a command: the pings of its connection bound it, to the same 3 s.
 RETRY_S_MIN = 0.1
 RETRY_S_MAX = 2.0  # With the connection's own limits: back within 8 s, however long the switch was away.
 RETRY_GROWTH = 2.0
@@ -119,7 +120,7 @@ class ESLSwitch:
         another SwitchError when nobody knows.
         """
         if isinstance(command, _AT_ONCE):
-            return _granted(self._link(self._api).send(encode.api_line(command)))
+            return _granted(self._link(self._api).send(encode.api_line(command), _UNTIL_PING))
         frames = encode.messages(command, self._site, returns_now=command.call_id in self._returning)
         link = self._link(self._events)
         command_id = str(command.command_id)  # type: ignore[attr-defined] # every command that has messages has one
@@ -127,7 +128,7 @@ class ESLSwitch:
         if isinstance(command, Dial) and command.returns:
             self._returning.add(command.call_id)
         try:
-            replies = [_granted(reply) for reply in link.send_all(frames)]
+            replies = [_granted(reply) for reply in link.send_all(frames, _UNTIL_PING)]
         except CommandRefusedError:
             self._completed(command.call_id, command_id)
             raise
@@ -140,7 +141,7 @@ class ESLSwitch:
         frames = [encode.arm_timer(call_id, self._claim_s)]
         if previous_timer_id:
             frames.append(encode.delete_timer(previous_timer_id))
-        added = _granted(self._link(self._api).send_all(frames)[0])
+        added = _granted(self._link(self._api).send_all(frames, _UNTIL_PING)[0])
         timer_id = added.rpartition(" ")[2]
         if not timer_id.isdigit():
             raise CommandRefusedError(f"the switch armed a timer and did not tell its id: {added[:60]!r}")
@@ -149,7 +150,7 @@ class ESLSwitch:
     def drop_claim(self, call_id: str, timer_id: str) -> None:
         """Delete one dead-man's timer; one that is no more is no error."""
         if timer_id:
-            _granted(self._link(self._api).send(encode.delete_timer(timer_id)))
+            _granted(self._link(self._api).send(encode.delete_timer(timer_id), _UNTIL_PING))
 
     def live_channels(self, known: Collection[str] = ()) -> list[LiveChannel]:
         """Every caller's leg that our dialplan claimed and that lives now, ``known`` calls looked up in any case.
@@ -172,7 +173,7 @@ class ESLSwitch:
 
         It holds back the pings and all other api commands: one that takes seconds costs the connection.
         """
-        return self._link(self._api).send(f"api {line}")
+        return self._link(self._api).send(f"api {line}", _UNTIL_PING)
 
     def _take(self, event: Event) -> None:
         if isinstance(event, AppCompleted):

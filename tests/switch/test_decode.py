@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from ppc_engine.calls.events import AppCompleted, CallEnded, CallHungUp, CallParked, Event, LegBridged, LegEnded
 from ppc_engine.switch.decode import (
     TEXT_CHARS_MAX,
+    Headers,
     Heartbeat,
     MalformedError,
     decode_dump,
@@ -269,6 +270,36 @@ def test_no_text_of_a_stranger_breaks_or_moves_an_event(number: int, data: st.Da
     if isinstance(decoded, Event) and isinstance(before, Event):
         assert (decoded.call_id, decoded.at) == (before.call_id, before.at)
         orjson.dumps(decoded)  # What the journal will do with it.
+
+
+anything_json = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.text(max_size=20)),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=4,
+)
+names = st.sampled_from(
+    ["Unique-ID", "Hangup-Cause", "variable_ppc_call", "Application", "Application-UUID", "Bridge-B"]
+)
+tricks = st.sampled_from(
+    ['"Unique-ID":"x"', "\\", '\\"', '","Unique-ID":"', "{", "}", '":"', "variable_ppc_call", "\x00"]
+)
+
+
+@given(
+    st.dictionaries(
+        st.one_of(names, tricks), st.one_of(anything_json, tricks, st.lists(tricks).map("".join)), max_size=9
+    )
+)
+def test_finding_a_header_gives_what_parsing_gives(event: dict[str, Any]) -> None:
+    body = orjson.dumps(event)
+    for name in WANTED:
+        assert Headers(body).get(name) == event.get(name)
+
+
+def test_every_header_of_recorded_events_is_found() -> None:
+    for body in BODIES:
+        for name, value in orjson.loads(body).items():
+            assert Headers(body).get(name) == value
 
 
 @given(st.binary(max_size=200))

@@ -45,9 +45,10 @@ EVERY = (
 
 
 def written(command: Command, *, returns_now: bool = False) -> list[str]:
+    """As the connection writes it: each frame has its last look."""
     if isinstance(command, (BreakApp, Hangup, HangupLeg)):
-        return [api_line(command)]
-    return messages(command, SITE, returns_now=returns_now)
+        return [checked_frame(api_line(command))]
+    return [checked_frame(frame) for frame in messages(command, SITE, returns_now=returns_now)]
 
 
 def execute(app: str, argument: str = "", number: int = 0) -> str:

@@ -15,7 +15,7 @@ from ppc_engine.calls.commands import Answer, BreakApp, Command, Dial, Hangup, P
 from ppc_engine.calls.events import AppCompleted, CallEnded, Event, LegEnded
 from ppc_engine.ports import CommandRefusedError, NoTelemetry, SwitchError
 from ppc_engine.switch import connection, esl_switch
-from ppc_engine.switch.errors import ChannelGoneError, DeadlineError, ForbiddenTextError, SwitchAwayError
+from ppc_engine.switch.errors import ChannelGoneError, ForbiddenTextError, SwitchAwayError
 from ppc_engine.switch.esl_switch import MESSAGES_OPEN_MAX, ESLSwitch, SwitchState
 from ppc_engine.switch.event_stream import SUBSCRIPTION
 from ppc_engine.values.errors import BadValueError
@@ -231,15 +231,16 @@ def test_a_command_that_did_not_run_says_so(bench: Bench, answer: FakeAnswer, er
         bench.switch.perform(play(1))
 
 
-def test_a_command_without_answer_is_overdue_and_the_switch_then_away(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("silent", "command"),
+    [(("sendmsg", "nolog"), play(1)), (("api uuid_break", "api global_getvar"), BreakApp(call_id=CALL))],
+)
+def test_a_command_without_answer_is_overdue_with_the_next_ping(
+    bench: Bench, silent: tuple[str, ...], command: Command
 ) -> None:
-    monkeypatch.setattr(esl_switch, "PING_EVERY_S", 60)
-    monkeypatch.setattr(connection.ESLConnection.send_all, "__defaults__", (0.05,))
-    gevent.sleep(0.1)  # Past the last ping.
-    bench.fake.answers["sendmsg"] = None
-    with pytest.raises(DeadlineError):
-        bench.switch.perform(play(1))
+    bench.fake.answers.update(dict.fromkeys(silent))
+    with gevent.Timeout(WAIT_S_MAX), pytest.raises(SwitchAwayError, match=r"gave no answer within 0\.3 s"):
+        bench.switch.perform(command)
     with pytest.raises(SwitchAwayError):
         bench.switch.perform(play(2))
     bench.fake.answers.clear()
