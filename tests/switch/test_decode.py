@@ -277,19 +277,15 @@ anything_json = st.recursive(
     lambda inner: st.lists(inner, max_size=3),
     max_leaves=4,
 )
-names = st.sampled_from(
-    ["Unique-ID", "Hangup-Cause", "variable_ppc_call", "Application", "Application-UUID", "Bridge-B"]
-)
+WANTED = ("Unique-ID", "Hangup-Cause", "variable_ppc_call", "Application", "Application-UUID", "Bridge-B")
+names = st.sampled_from(WANTED)
 tricks = st.sampled_from(
     ['"Unique-ID":"x"', "\\", '\\"', '","Unique-ID":"', "{", "}", '":"', "variable_ppc_call", "\x00"]
 )
+values = st.one_of(anything_json, tricks, st.lists(tricks).map("".join))
 
 
-@given(
-    st.dictionaries(
-        st.one_of(names, tricks), st.one_of(anything_json, tricks, st.lists(tricks).map("".join)), max_size=9
-    )
-)
+@given(st.dictionaries(st.one_of(names, tricks), values, max_size=9))
 def test_finding_a_header_gives_what_parsing_gives(event: dict[str, Any]) -> None:
     body = orjson.dumps(event)
     for name in WANTED:
