@@ -36,9 +36,10 @@ EXAMPLE = """example:
 
 def main() -> int:
     options = _options()
-    if find_switch() is None:
+    needs_switch = options.only != ["memory"]
+    if needs_switch and find_switch() is None:
         return _skip("no FreeSWITCH (put its prefix into FREESWITCH_PREFIX, or bin/freeswitch on the PATH)")
-    if find_sipp() is None:
+    if needs_switch and find_sipp() is None:
         return _skip("no SIPp on the PATH (on Debian: apt-get install sip-tester)")
     began = time.monotonic()
     directory = _directory(options.keep)
