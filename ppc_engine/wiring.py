@@ -39,6 +39,7 @@ from ppc_engine.values.places import Places
 
 STOP_S_MAX = 10.0
 RESYNC_RETRY_S = 1.0
+SWEEP_AFTER_S = 2.0  # The switch's list of tasks lags by up to a second.
 SWITCH_NAME = "main"
 
 
@@ -89,6 +90,7 @@ class RunningEngine:
             context=self.config.new_call,
             telemetry=metrics,
             log=log,
+            refusing=lambda: bool(self.journal.failed),
         )
         self.claims = Claims(self.dispatcher, renew_s=settings.claim_renew_s)
         self.reconciler = Reconciler(self.dispatcher, self.claims, self.config.context_of)
@@ -104,6 +106,8 @@ class RunningEngine:
         check_writable(self.database)
         self.config.put_in_force(self.config.read(self._clock.now_us()))
         self.journal.start()
+        for problem in self.journal.found.problems:
+            self._log("journal_damaged", detail=problem)
         restored = self.reconciler.restore(self.journal.open_calls())
         self._watch_gauges()
         self.batcher.start()
@@ -184,6 +188,14 @@ class RunningEngine:
             else:
                 self._stepped.set()
                 self._log("in_step", calls=len(self.dispatcher.calls))
+                self._sweep_timers()
+
+    def _sweep_timers(self) -> None:
+        self._clock.sleep(SWEEP_AFTER_S)
+        try:
+            self.reconciler.sweep_timers()
+        except SwitchError as error:
+            self._log("resync_failed", detail=str(error))
 
     def _config_in_force(self, config: LoadedConfig) -> None:
         catalog = config.catalog

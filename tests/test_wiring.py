@@ -181,4 +181,6 @@ def test_connection_cut_in_the_middle_of_calls_loses_none(tmp_path: Path) -> Non
         records = installation.records()
         assert len(records) == 4
         assert {cdr.outcome for cdr in records} <= {"connected", "engine_fallback"}
+        # No timer of ours may cut a talk, whenever the connection went away (reliability I7).
+        assert all(cdr.connected_ms >= 60_000 for cdr in records if cdr.outcome == "connected")
         assert not [event for event, _ in installation.logged if event == "bug"]

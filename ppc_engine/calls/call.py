@@ -58,11 +58,14 @@ class Call(Hunting):
         return call
 
     @property
+    def talking(self) -> bool:
+        """Whether caller and target talk: from then on no timer may stand that would end it."""
+        return self.state.phase is Phase.HUNTING and self._hunt().step is Step.TALK
+
+    @property
     def needs_claim(self) -> bool:
         """Whether the dead-man's timer must be renewed: we hold the caller and nobody talks to them."""
-        if self.state.phase in (Phase.NEW, Phase.ENDED, Phase.LEAVING):
-            return False
-        return self.state.hunt is None or self.state.hunt.step is not Step.TALK
+        return self.state.phase not in (Phase.NEW, Phase.ENDED, Phase.LEAVING) and not self.talking
 
     def held_leases(self) -> dict[str, dict[str, int]]:
         """Leases that were granted; one that was only asked for when the engine died is not held."""

@@ -31,7 +31,6 @@ from ppc_engine.calls.events import (
     CallVanished,
     CommandFailed,
     Event,
-    LegBridged,
     SlotRefused,
     SlotReserved,
     TimerFired,
@@ -143,7 +142,7 @@ class CallRunner:
         self._dispatcher.telemetry_of(turn)
         if isinstance(event, CallParked):
             self._claimed(event)
-        elif isinstance(event, LegBridged) and self.renewed:
+        if self.renewed and self.call.talking:
             self._commands.append(DropClaim())
         self._commands.extend(turn.commands)
 

@@ -33,7 +33,8 @@ class Claims:
         now = self._dispatcher.clock.now_us()
         due = [r for r in self._dispatcher.calls.values() if r.claimed_at and now - r.claimed_at >= self._renew_us]
         for runner in due:
-            if runner.call.needs_claim and not runner.finished:
+            # A held call may have been bridged while nobody listened: a timer armed now would cut the talk.
+            if runner.call.needs_claim and not runner.finished and not runner.held:
                 self.renew(runner)
 
     def renew(self, runner: CallRunner) -> None:
@@ -52,13 +53,19 @@ class Claims:
             self._drop(runner.call_id, timer_id)
 
     def take_over(self, runner: CallRunner, channel: LiveChannel) -> None:
-        """Arm a timer of our own on an adopted call, then delete all that an earlier engine left."""
-        if runner.call.needs_claim and not channel.bridged_leg_id:
+        """Arm a timer of our own on a call that was away, then delete all others; a talk keeps none."""
+        keep = ""
+        if not channel.bridged_leg_id and runner.call.needs_claim:
             runner.timer_id = ""
             self.renew(runner)
+            keep = runner.timer_id
+        self.drop_all(channel, keep)
+
+    def drop_all(self, channel: LiveChannel, keep: str = "") -> None:
+        """Delete every dead-man's timer that the switch lists for this call, but for one."""
         for timer_id in channel.timer_ids:
-            if timer_id != runner.timer_id:
-                self._drop(runner.call_id, timer_id)
+            if timer_id != keep:
+                self._drop(channel.call_id, timer_id)
 
     def _drop(self, call_id: str, timer_id: str) -> None:
         try:

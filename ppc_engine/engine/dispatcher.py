@@ -51,6 +51,7 @@ class Dispatcher:
         telemetry: Telemetry,
         log: Log,
         monotonic: Callable[[], float] = time.perf_counter,
+        refusing: Callable[[], bool] = lambda: False,
     ) -> None:
         self.clock = clock
         self.switch = switch
@@ -61,6 +62,7 @@ class Dispatcher:
         self.telemetry = telemetry
         self.log = log
         self.monotonic = monotonic
+        self._refusing = refusing
         self.timers = Timers(clock, self._timer_fired)
         self.calls: dict[str, CallRunner] = {}
 
@@ -70,6 +72,10 @@ class Dispatcher:
         if runner is None:
             if not isinstance(event, CallParked):
                 self.telemetry.event_dropped("unknown_call")
+                return
+            if self._refusing():
+                # Not claimed: the dead-man's switch gives the call back to the carrier, who has another route.
+                self.telemetry.event_dropped("not_claimed")
                 return
             runner = self._start(event)
         runner.post(event)

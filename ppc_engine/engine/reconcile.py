@@ -82,6 +82,15 @@ class Reconciler:
             if call_id not in self._dispatcher.calls:
                 self._claim_missed(channel)
 
+    def sweep_timers(self) -> None:
+        """Once more, a little later: no timer may stand on a talk. Raises SwitchError when the switch cannot say.
+
+        The switch's list of tasks lags: a renewal whose answer was lost with the connection may not have been on it.
+        """
+        for channel in self._dispatcher.switch.live_channels():
+            if channel.bridged_leg_id:
+                self._claims.drop_all(channel)
+
     def _claim_missed(self, channel: LiveChannel) -> None:
         """A call that parked while nobody listened is claimed now; one that is past its park is left alone."""
         if channel.parked is None or channel.app not in ("park", ""):

@@ -62,7 +62,7 @@ def in_area(area: Area, situation: Situation) -> bool:
     return bool(
         (situation.zip_code and situation.zip_code in area.zips)
         or (situation.state and situation.state in area.states)
-        or (situation.area_code and situation.area_code in area.area_codes)
+        or (not situation.zip_code and situation.area_code and situation.area_code in area.area_codes)
     )
 
 

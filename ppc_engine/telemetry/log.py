@@ -34,6 +34,7 @@ STEP_LEVELS = {
     "claim_not_dropped": "warning",
     "claim_not_renewed": "warning",
     "command_unanswered": "warning",
+    "journal_damaged": "error",
     "journal_without_offer": "error",
 }
 

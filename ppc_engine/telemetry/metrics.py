@@ -22,7 +22,7 @@ EVENTS = (
     "CHANNEL_PARK", "CHANNEL_EXECUTE_COMPLETE", "CHANNEL_BRIDGE", "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE",
     "BACKGROUND_JOB", "HEARTBEAT", "SHUTDOWN",
 )  # fmt: skip
-DROP_REASONS = ("foreign", "malformed", "repeated", "unknown_call", "late", "lost", "mailbox_full")
+DROP_REASONS = ("foreign", "malformed", "repeated", "unknown_call", "late", "lost", "mailbox_full", "not_claimed")
 COMMAND_RESULTS = ("ok", "refused", "timeout", "away")
 BUGS = ("call", "fold", "replay", "dispatch", "lease_released_twice", "service", "scrape", "http")
 NEVER_CONNECTED = -1

@@ -134,6 +134,7 @@ class World:
         self.sink = ListSink()
         self.counts = Counts()
         self.logged: list[str] = []
+        self.refusing = False
         self.dispatcher = Dispatcher(
             clock=self.clock,
             switch=self.switch,
@@ -143,6 +144,7 @@ class World:
             context=lambda: context,
             telemetry=self.counts,
             log=lambda event, call_id="", **fields: self.logged.append(event),
+            refusing=lambda: self.refusing,
         )
 
     def post(self, event: Any) -> list[str]:

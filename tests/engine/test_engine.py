@@ -147,6 +147,17 @@ def test_call_goes_on_while_the_journal_takes_nothing() -> None:
     assert world.logged.count("journal_refused") == len(world.logged) - 1
 
 
+def test_no_new_call_is_claimed_while_money_could_not_be_written() -> None:
+    world = World(direct())
+    world.post(parked())
+    world.refusing = True
+    assert world.post(parked("late", caller_number="+13105550199")) == []
+    assert world.counts.dropped == ["not_claimed"]
+    world.post(leg_ended(T0 + 1_000_000))
+    world.post(ended())
+    assert len(world.sink.cdrs) == 1
+
+
 def test_full_mailbox_drops_and_counts() -> None:
     world = World(direct())
     world.dispatcher.handle_event(parked())
@@ -183,6 +194,33 @@ def test_renewal_that_crosses_a_bridge_is_deleted() -> None:
     world.clock.move(20)
     claims.renew_due()
     assert len(world.switch.timers) == 2
+
+
+def test_no_timer_is_armed_on_a_call_that_may_have_been_bridged_unheard() -> None:
+    world = World(direct())
+    claims = Claims(world.dispatcher, renew_s=7)
+    world.post(parked())
+    world.dispatcher.hold()
+    world.clock.move(8)
+    claims.renew_due()
+    assert world.switch.timers == []
+
+
+def test_call_found_talking_keeps_no_timer_whoever_armed_it() -> None:
+    world = World(direct())
+    claims = Claims(world.dispatcher, renew_s=7)
+    world.post(parked())
+    world.clock.move(8)
+    claims.renew_due()
+    world.dispatcher.hold()
+    world.switch.channels = [channel("bridge", LEG, timer_ids=("101", "102"))]
+    reconciler = Reconciler(world.dispatcher, claims, lambda opened: direct())
+    reconciler.resynchronise()
+    world.settle()
+    assert world.switch.timers == ["add 101 drop 7", "drop 101", "drop 102", "drop 101"]
+    world.switch.channels = [channel("bridge", LEG, timer_ids=("103",)), channel("park", timer_ids=("104",))]
+    reconciler.sweep_timers()
+    assert world.switch.timers[-1] == "drop 103"
 
 
 def test_lost_switch_holds_every_call_until_it_was_asked() -> None:

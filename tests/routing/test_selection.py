@@ -62,6 +62,14 @@ def test_unknown_place_fails_an_area_and_a_hint_fails_a_stronger_demand() -> Non
     assert rejections(owner, keyed, HERE) == []
 
 
+def test_keyed_zip_elsewhere_beats_an_area_code_that_would_match() -> None:
+    ((owner, one),) = pairs(target("a", area={"area_codes": ["310"]}))
+    at_home = Situation(call_id="c", at=T0, state="CA", area_code="310")
+    assert rejections(owner, one, at_home) == []
+    moved = Situation(call_id="c", at=T0, zip_code="10001", zip_source="ivr", state="NY", area_code="310")
+    assert rejections(owner, one, moved)[0]["code"] == "out_of_area"
+
+
 def test_lower_priority_number_first_and_overflow_only_when_the_level_is_out() -> None:
     candidates = pairs(target("first", concurrency_cap=1), target("second", priority=2))
     chosen = select(candidates, HERE, 1)
