@@ -2,114 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
-from typing import Any
 
 import gevent
 import orjson
 import pytest
 
-from ppc_engine.calls.commands import Answer, BreakApp, Command, Dial, Hangup, Play
-from ppc_engine.calls.events import AppCompleted, CallEnded, Event, LegEnded
-from ppc_engine.ports import CommandRefusedError, NoTelemetry, SwitchError
-from ppc_engine.switch import connection, esl_switch
+from ppc_engine.calls.commands import Answer, BreakApp, Command, Hangup
+from ppc_engine.calls.events import AppCompleted, CallEnded, LegEnded
+from ppc_engine.ports import CommandRefusedError, SwitchError
 from ppc_engine.switch.errors import ChannelGoneError, ForbiddenTextError, SwitchAwayError
-from ppc_engine.switch.esl_switch import MESSAGES_OPEN_MAX, ESLSwitch, SwitchState
+from ppc_engine.switch.esl_switch import MESSAGES_OPEN_MAX, SwitchState
 from ppc_engine.switch.event_stream import SUBSCRIPTION
 from ppc_engine.values.errors import BadValueError
-from tests.contracts.esl_fake import CORE_UUID, PASSWORD, FakeConnection, FakeESL, api_response, json_event, reply
+from tests.contracts.esl_fake import CORE_UUID, PASSWORD, FakeESL, api_response, reply
 from tests.contracts.esl_fake import Answer as FakeAnswer
-from tests.switch.test_decode import BODIES, CALL, RECORDED
+from tests.switch.switch_bench import ENDED, HUNG_UP, WAIT_S_MAX, Bench, completed, dial, play
+from tests.switch.test_decode import BODIES, CALL
 
-WAIT_S_MAX = 5.0
-
-
-class Telemetry(NoTelemetry):
-    def __init__(self) -> None:
-        self.bugs: list[str] = []
-
-    def bug(self, where: str) -> None:
-        self.bugs.append(where)
-
-
-class Bench:
-    """An ESLSwitch, what it told, and the fake that it talks to."""
-
-    def __init__(self, fake: FakeESL, password: str = PASSWORD) -> None:
-        self.fake = fake
-        self.events: list[Event] = []
-        self.states: list[SwitchState] = []
-        self.telemetry = Telemetry()
-        self.switch = ESLSwitch(
-            host="127.0.0.1",
-            port=fake.port,
-            password=password,
-            profile="trunks",
-            prompts_dir="/prompts",
-            claim_s=15,
-            on_event=self.events.append,
-            on_state=self.states.append,
-            telemetry=self.telemetry,
-        )
-
-    def wait_until(self, condition: Any, what: str) -> None:
-        self.fake.wait_for(condition, what)
-
-    def wait_up(self, times: int = 1) -> None:
-        self.wait_until(lambda: len([s for s in self.states if s.up]) >= times, f"connection {times}")
-
-    def send(self, *bodies: bytes, number: int = 1) -> None:
-        seen = self.switch.stream.events_read
-        self.fake.events_connection(number).write(b"".join(map(json_event, bodies)))
-        self.wait_until(lambda: self.switch.stream.events_read == seen + len(bodies), "reading the events")
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(esl_switch, "PING_EVERY_S", 0.05)
-    monkeypatch.setattr(esl_switch, "PING_ANSWER_S_MAX", 0.3)
-    monkeypatch.setattr(esl_switch, "RETRY_S_MIN", 0.01)
-    monkeypatch.setattr(esl_switch, "RETRY_S_MAX", 0.05)
-    monkeypatch.setattr(connection, "READER_GRACE_S", 0.05)
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeESL]:
-    with FakeESL() as server:
-        yield server
-
-
-@pytest.fixture
-def bench(fake: FakeESL) -> Iterator[Bench]:
-    bench = Bench(fake)
-    bench.switch.start()
-    try:
-        bench.wait_up()
-        yield bench
-    finally:
-        bench.switch.stop()
-    assert bench.telemetry.bugs == []
-
-
-def play(number: int, call_id: str = CALL) -> Play:
-    return Play(call_id=call_id, command_id=f"{call_id}.{number}", prompt="welcome")
-
-
-def dial(number: int, *, returns: bool) -> Dial:
-    return Dial(
-        call_id=CALL, command_id=f"{CALL}.{number}", attempt_id=f"{CALL}:{number}",
-        leg_id=f"b38fa20f-f444-41cd-98dc-e60f34b6c2{number:02}", destination="+18005550100", gateway="carrier",
-        ring_ms_max=20_000, progress_ms_max=8_000, connected_ms_max=60_000, returns=returns,
-    )  # fmt: skip
-
-
-def completed(number: int) -> bytes:
-    return orjson.dumps(orjson.loads(BODIES[1]) | {"Application-UUID": f"{CALL}.{number}"})
-
-
-HUNG_UP, ENDED = BODIES[12], BODIES[15]
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 # Connecting
@@ -347,71 +258,3 @@ def test_dropping_a_claim_that_is_no_more_is_no_error(bench: Bench) -> None:
     bench.switch.drop_claim(CALL, "17")
     bench.switch.drop_claim(CALL, "")
     assert [command for command in bench.fake.commands if "sched_del" in command] == ["api sched_del 17"]
-
-
-# What lives
-
-
-def lists(fake: FakeESL, channels: str, tasks: str = '{"row_count":0}', dumps: dict[str, str] | None = None) -> None:
-    def dump(_: FakeConnection, command: str) -> bytes:
-        return api_response((dumps or {}).get(command.split()[2], "-ERR No such channel!\n"))
-
-    fake.answers["api show channels"] = api_response(channels)
-    fake.answers["api show tasks"] = api_response(tasks)
-    fake.answers["api uuid_dump"] = dump
-
-
-def test_what_lives_is_what_the_session_table_says(bench: Bench) -> None:
-    dumps = RECORDED["dumps"]
-    target = json.loads(dumps["target_leg"])["Unique-ID"]
-    listing = json.loads(dumps["channels"])
-    stale = listing["rows"][0] | {"uuid": "c38fa20f-f444-41cd-98dc-e60f34b6c27b"}
-    listing = {"row_count": len(listing["rows"]) + 1, "rows": [*listing["rows"], stale]}
-    tasks = '{"row_count":1,"rows":[{"task_id":"41","task_group":"' + CALL + '"}]}'
-    lists(bench.fake, json.dumps(listing), tasks, {CALL: dumps["bridged"], target: dumps["target_leg"]})
-    (channel,) = bench.switch.live_channels()
-    assert (channel.call_id, channel.app, channel.timer_ids) == (CALL, "bridge", ("41", "27"))
-    assert not any(target in command for command in bench.fake.commands)  # Targets' legs are not asked about.
-    bench.switch.perform(dial(9, returns=False))  # What an earlier engine left on the channel is undone.
-    assert any("transfer_after_bridge=\n" in command for command in bench.fake.commands)
-
-
-def test_a_call_that_the_listing_misses_is_looked_up(bench: Bench) -> None:
-    lists(bench.fake, '{"row_count": 0}\n', dumps={CALL: RECORDED["dumps"]["parked"]})
-    assert bench.switch.live_channels() == []
-    assert [channel.call_id for channel in bench.switch.live_channels([CALL])] == [CALL]
-
-
-@pytest.mark.parametrize(
-    "listing",
-    ["", "-ERR", '{"row_count":1,"rows":[', '{"row_count":2,"rows":[{}]}', '{"row_count":"x"}', "[]", '{"rows":[]}'],
-)
-def test_a_listing_that_cannot_be_read_is_an_error_and_not_an_empty_switch(bench: Bench, listing: str) -> None:
-    lists(bench.fake, listing)
-    with pytest.raises(SwitchError, match="list of channels cannot be read"):
-        bench.switch.live_channels([CALL])
-
-
-def test_a_description_that_cannot_be_read_is_an_error_and_not_a_dead_call(bench: Bench) -> None:
-    lists(bench.fake, '{"row_count":0}', dumps={CALL: RECORDED["dumps"]["parked"][:-20]})
-    with pytest.raises(SwitchError, match="cannot be read"):
-        bench.switch.live_channels([CALL])
-
-
-def test_a_slow_listing_holds_back_nothing(bench: Bench) -> None:
-    bench.fake.answers["api show channels"] = None
-    asking = gevent.spawn(bench.switch.live_channels)
-    bench.fake.wait_for_command("api show channels")
-    assert bench.switch.extend_claim(CALL, "") == "17"
-    assert bench.switch.api("status") == "+OK\n"
-    bench.fake.connections[2].close()
-    with pytest.raises(SwitchAwayError):
-        asking.get(timeout=WAIT_S_MAX)
-    assert bench.switch.state.up
-
-
-def test_two_thousand_calls_are_asked_in_batches(bench: Bench) -> None:
-    ids = [f"{number:08x}-f444-41cd-98dc-e60f34b6c27b" for number in range(2_000)]
-    parked = RECORDED["dumps"]["parked"]
-    lists(bench.fake, '{"row_count":0}', dumps={call_id: parked.replace(CALL, call_id) for call_id in ids})
-    assert [channel.call_id for channel in bench.switch.live_channels(ids)] == ids
