@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from ppc_engine.catalog.issues import did_you_mean, quoted, validation_issues
+from ppc_engine.catalog.issues import did_you_mean, nearest, quoted, validation_issues
 from ppc_engine.catalog.model import Slug
 from ppc_engine.flows.model import NODES_MAX, Flow, Node
 from ppc_engine.flows.nodes import NODE_TYPES
@@ -59,11 +59,18 @@ class _Loader:
         if not isinstance(data, dict):
             self.say((), 'a flow is a block of "id:", "start:" and "nodes:"')
             return None
-        for key in data:
-            if key not in FLOW_KEYS:
-                self.say((key,), f"unknown key {quoted(key)}{did_you_mean(key, FLOW_KEYS)}")
+        unknown = [key for key in data if key not in FLOW_KEYS]
+        for key in unknown:
+            self.say((key,), f"unknown key {quoted(key)}{did_you_mean(key, FLOW_KEYS)}")
+        misspelt = {nearest(key, FLOW_KEYS) for key in unknown}
+        for key in FLOW_KEYS:
+            if key not in data and key not in misspelt:  # One slip of the finger is one issue.
+                self.say((), f'a flow needs "{key}:"')
         flow_id, start, raw_nodes = (data.get(key) for key in FLOW_KEYS)
-        self._check_slug(("id",), flow_id)
+        if flow_id is not None:
+            self._check_slug(("id",), flow_id)
+        if raw_nodes is None:
+            return None
         if not isinstance(raw_nodes, dict) or not raw_nodes:
             self.say(("nodes",), 'needs a block of nodes ("name: {type: ..., exits: {...}}")')
             return None
@@ -73,7 +80,7 @@ class _Loader:
         nodes = {name: node for name, raw in raw_nodes.items() if (node := self._node(name, raw)) is not None}
         for name, node in nodes.items():
             self._check_node(name, node, raw_nodes)
-        if start not in raw_nodes:
+        if start is not None and start not in raw_nodes:
             self.say(("start",), f"no node {quoted(start)}{did_you_mean(start, raw_nodes)}")
         if self.issues or not isinstance(flow_id, str) or not isinstance(start, str):
             return None

@@ -74,6 +74,14 @@ def test_every_mistake_is_told_with_its_place(path: tuple[str, ...], value: Any,
     assert any(told in issue for issue in issues), issues
 
 
+def test_one_slip_of_the_finger_is_one_issue() -> None:
+    data = copy.deepcopy(GOOD)
+    data["strat"] = data.pop("start")
+    assert load(data) == (set(), ['strat: unknown key "strat" (did you mean "start"?)'])
+    del data["strat"]
+    assert load(data) == (set(), [': a flow needs "start:"'])
+
+
 def test_all_mistakes_come_at_once_and_spare_the_other_flows() -> None:
     bad = {**copy.deepcopy(GOOD), "start": "nowhere"}
     bad["nodes"]["welcome"]["prompt"] = "gone"
