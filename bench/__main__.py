@@ -118,7 +118,11 @@ def _measure(options: argparse.Namespace, directory: Path) -> tuple[dict[str, An
                 for kind, arms, run in plan:
                     for arm in arms:
                         _say(f"round {number + 1}/{options.rounds}: {kind}, {arm.label}")
-                        rounds.setdefault(kind, {}).setdefault(arm.name, []).append(run(arm))
+                        try:
+                            rounds.setdefault(kind, {}).setdefault(arm.name, []).append(run(arm))
+                        except LiveError as error:  # One measurement less; the others still count.
+                            world.problems.append(f"{kind}, {arm.label}, round {number + 1}: {error}")
+                            switch.api("hupall NORMAL_CLEARING")
             problems = world.problems
         finally:
             switch.stop()

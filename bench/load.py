@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,11 +89,6 @@ class Callers:
         """Until every call is over. Raises LiveError when that takes much longer than it should."""
         wait_for(f"{self._calls} calls to end (see {self._directory})", self._ended, self._seconds_max)
         return self.result()
-
-    def enough(self) -> None:
-        """Begin no more calls; those that live go on to their end."""
-        if not self._ended():
-            os.kill(self._child.pid, signal.SIGUSR1)
 
     def stop(self) -> None:
         self._child.stop(1.0)

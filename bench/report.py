@@ -38,6 +38,8 @@ def summarise(
     for kind, arms in rounds.items():
         for arm, figures in arms.items():
             rows = list(figures)
+            if not rows:
+                continue
             one = medians.setdefault(kind, {}).setdefault(arm, {})
             for name in rows[0]:
                 if name == "reaction_ms":

@@ -175,11 +175,11 @@ def measure_capacity(world: World, arm: Arm, *, talk_ms: int) -> dict[str, float
         world.warm_up(arm, controller)
         callers = world.callers(arm, rate=RAMP_START, calls=RAMP_S_MAX * 200, talk_ms=talk_ms, faster_each_s=RAMP_STEP)
         try:
-            _wait_until(lambda: len(_bad_seconds(callers.answered())) >= BAD_SECONDS_MAX + 1, RAMP_S_MAX)
-            callers.enough()
-            result = callers.wait()
+            _wait_until(lambda: len(_bad_seconds(callers.answered())) > BAD_SECONDS_MAX, RAMP_S_MAX)
         finally:
-            callers.stop()
+            callers.stop()  # Under overload SIPp may end by itself, and leave its calls where they are.
+        result = callers.result()
+        world.switch.api("hupall NORMAL_CLEARING")
         wait_for("the switch to be empty", lambda: world.switch.channels() == 0, QUIET_S, every_s=0.1)
     finally:
         controller.stop()
