@@ -128,10 +128,6 @@ class Call(Hunting):
         else:
             self._start_flow()
 
-    def _on_unseen_end(self, event: CallHungUp | CallEnded) -> None:
-        """The end of a call whose offer this engine never saw: nothing is known that a CDR could be made of."""
-        self._tell("ignored", {"phase": str(self.state.phase), "cause": event.cause})
-
     def _on_claimed(self, event: SlotReserved) -> None:
         if event.lease_id == self.state.call_id:
             self._start_flow()

@@ -59,7 +59,7 @@ _ALWAYS: dict[type[Event], str] = {
 }
 
 TABLE: dict[Phase, dict[type[Event], str]] = {
-    Phase.NEW: {CallParked: "_on_offered", CallHungUp: "_on_unseen_end", CallEnded: "_on_unseen_end"},
+    Phase.NEW: {CallParked: "_on_offered"},
     Phase.CLAIMING: {**_ALWAYS, SlotReserved: "_on_claimed", SlotRefused: "_on_claim_refused"},
     Phase.FLOW: {
         **_ALWAYS,
