@@ -25,6 +25,7 @@ COMMANDS = {
     "demo": "Run a day of calls on an emulated switch and show the money.",
     "serve": "Run the engine.",
     "check": "Check the whole configuration.",
+    "flow": "Check, test, run, draw and explain call flows.",
     "call": "List, show, explain, draw and export calls.",
     "number": "Import, list, assign and release tracking numbers.",
     "qualify": "Judge new calls and book what they are worth.",

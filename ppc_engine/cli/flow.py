@@ -1,0 +1,36 @@
+"""``ppc flow``: everything about call flows, a verb a module, imported when it is used.
+
+A verb stands in ``VERBS`` as module:attribute of this package and what ``ppc flow --help`` says of it.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+VERBS: dict[str, tuple[str, str]] = {}
+
+
+class VerbGroup(click.Group):
+    """A group whose commands are imported by name when one is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module, _, attribute = VERBS[cmd_name][0].partition(":")
+        found: click.Command = getattr(importlib.import_module(f"ppc_engine.cli.{module}"), attribute)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if VERBS:
+            with formatter.section("Commands"):
+                formatter.write_dl([(verb, told) for verb, (_, told) in VERBS.items()])
+
+
+@click.group("flow", cls=VerbGroup)
+def command() -> None:
+    """Check, test, run, draw and explain call flows."""
