@@ -13,7 +13,8 @@ from pathlib import PurePosixPath
 
 Sources = Mapping[str, str]
 
-PURE_PACKAGES = ("values", "catalog", "routing", "flows", "calls", "billing", "quality", "rehearsal")  # floor 0, left to right
+# Floor 0, left to right.
+PURE_PACKAGES = ("values", "catalog", "routing", "flows", "calls", "billing", "quality", "rehearsal")
 ADAPTERS = ("switch", "emulator", "storage", "telemetry", "web")  # floor 3
 FLOORS = {
     **dict.fromkeys(PURE_PACKAGES, 0),
