@@ -7,7 +7,7 @@ slugs that are retired, never deleted or reused, because CDRs and ledger rows na
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -73,7 +73,10 @@ class Offer(Model):
 
 
 class Target(Model):
-    """One destination of one buyer: a number behind a gateway, or a SIP address."""
+    """One destination of one buyer: a number behind a gateway, or a SIP address.
+
+    ``test`` marks an engineer's phone: a call that it takes is a test call, whoever dialled.
+    """
 
     id: Slug
     destination: E164 | SIPAddress
@@ -88,6 +91,7 @@ class Target(Model):
     hours: WeeklyHours | None = None
     area: Area | None = None
     early_media: Literal["ignore", "bridge"] = "ignore"
+    test: bool = False
 
 
 class Buyer(Model):
@@ -120,7 +124,10 @@ class Recovery(Model):
 
 
 class Campaign(Model):
-    """What is being sold: its flow, its targets in no particular order, and the caps that count its live calls."""
+    """What is being sold: its flow, its targets in no particular order, and the caps that count its live calls.
+
+    Calls of ``test_callers`` are test calls: routed as live, never billed or counted.
+    """
 
     id: Slug
     name: Title
@@ -130,6 +137,7 @@ class Campaign(Model):
     attempts_max: Annotated[int, Field(ge=1, le=50)] = 10
     concurrency_cap: ConcurrencyCap | None = None
     caller_concurrency_cap: ConcurrencyCap | None = None
+    test_callers: frozenset[E164] = frozenset()
     recovery: Recovery | None = None
 
 
@@ -150,6 +158,7 @@ class Catalog:
     publishers: Mapping[str, Publisher]
     buyers: Mapping[str, Buyer]
     targets: Mapping[str, tuple[Buyer, Target]]
+    lists: Mapping[str, frozenset[str]] = field(default_factory=dict)  # config/lists/*.txt by "lists/NAME.txt"
 
     def buyer_offer(self, buyer: str, campaign: str) -> Offer | None:
         """The terms under which a buyer pays for this campaign's calls, if there are any."""
