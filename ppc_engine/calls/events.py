@@ -23,7 +23,11 @@ class Event:
 
 @dataclass(slots=True, kw_only=True)
 class CallParked(Event):
-    """The caller's leg waits for us (CHANNEL_PARK). For a known call it means "came back after a bridge"."""
+    """The caller's leg waits for us (CHANNEL_PARK). For a known call it means "came back after a bridge".
+
+    ``paused`` is what of this very call somebody has switched off, as subject -> why: its number, its publisher, or the
+    engine itself (a drain).
+    """
 
     core_uuid: str
     dialed_number: str
@@ -35,6 +39,7 @@ class CallParked(Event):
     dialplan: int = 0
     timer_id: str = ""
     sub_ids: dict[str, str] = field(default_factory=dict)
+    paused: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -157,11 +162,31 @@ class CallVanished(Event):
     reason: str
 
 
+@dataclass(slots=True, kw_only=True)
+class OperatorHangup(Event):
+    """A person ordered this call to end (``ppc call hangup``). ``action`` is the number of the recorded order."""
+
+    action: int
+    who: str
+    why: str
+
+
+@dataclass(slots=True, kw_only=True)
+class OperatorRedirect(Event):
+    """A person sent this caller to one target, or to a node of the flow (``ppc call redirect``): one of the two."""
+
+    action: int
+    who: str
+    why: str
+    target: str = ""
+    node: str = ""
+
+
 EVENTS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
         CallParked, AppCompleted, LegBridged, LegEnded, CallHungUp, CallEnded, SlotReserved, SlotRefused, UsageRead,
-        TimerFired, CommandFailed, CallAdopted, CallVanished,
+        TimerFired, CommandFailed, CallAdopted, CallVanished, OperatorHangup, OperatorRedirect,
     )
 }  # fmt: skip
 
