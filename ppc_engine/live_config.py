@@ -32,12 +32,14 @@ class LiveConfig:
         places: Places,
         key: bytes,
         in_force: Callable[[LoadedConfig], None],
+        test_callers: frozenset[str] = frozenset(),
     ) -> None:
         self._config_dir = config_dir
         self._database = database
         self._places = places
         self._key = key
         self._in_force = in_force
+        self._test_callers = test_callers
         self._earlier: dict[str, CallContext] = {}
         self.context: CallContext | None = None
 
@@ -73,7 +75,10 @@ class LiveConfig:
             config = config_from_revision(revisions.load_revision(self._database, revision))
             known = self._earlier[revision] = self._made(config, {})
         number = TrackingNumber.model_validate(opened["number"]) if opened["number"] else None
-        return dataclasses.replace(known, numbers={number.number: number} if number else {})
+        numbers = {number.number: number} if number else {}
+        # As it was told then, whatever engine.yaml says of test callers now.
+        marked = frozenset({str(opened["caller_key"])}) if "caller" in opened.get("test", ()) else frozenset()
+        return dataclasses.replace(known, numbers=numbers, test_callers=marked)
 
     def _made(self, config: LoadedConfig, owned: Mapping[str, TrackingNumber]) -> CallContext:
         return CallContext(
@@ -85,4 +90,5 @@ class LiveConfig:
             code_version=__version__,
             key=self._key,
             data_hashes={"tzdata": version("tzdata"), "places": self._places.fingerprint},
+            test_callers=self._test_callers,
         )

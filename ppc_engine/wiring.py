@@ -57,7 +57,7 @@ class RunningEngine:
         self.capacity = MemoryCapacityStore()
         self.supervisor = Supervisor(self._service_died)
         key = hashlib.sha256(settings.secret.get_secret_value().encode()).digest()
-        self.config = LiveConfig(config_dir, self.database, places, key, self._config_in_force)
+        self.config = LiveConfig(config_dir, self.database, places, key, self._config_in_force, settings.test_callers)
         self.off_hub = OffHub()
         self.batcher = CDRBatcher(
             self.journal,

@@ -31,6 +31,7 @@ from ppc_engine.calls.hunt import Hunting
 from ppc_engine.calls.state import CallContext, CallState
 from ppc_engine.calls.states import TABLE, Phase, Step
 from ppc_engine.calls.turning import BREAK_MS_MAX, LEAVE_MS_MAX, LEG_END_MS_MAX, REFUSED_MS
+from ppc_engine.catalog.model import TrackingNumber
 from ppc_engine.flows import interpreter
 from ppc_engine.flows.interpreter import FlowRun
 from ppc_engine.flows.waits import End, Resume, RouteWait, Wait
@@ -98,6 +99,8 @@ class Call(Hunting):
         state.offered_at, state.answered_at = event.offered_at, event.answered_at
         state.caller_key = caller if kind == "valid" else ""
         state.area_code = "" if kind == "toll_free" else area_code(caller)
+        marks = self._test_marks(number)
+        state.test = bool(marks)
         self._tell(
             "opened",
             {
@@ -110,6 +113,7 @@ class Call(Hunting):
                 "caller_key": state.caller_key,
                 "area_code": state.area_code,
                 "state": context.places.area_code_state(state.area_code),
+                **({"test": marks} if marks else {}),
             },
         )
         if number is None:
@@ -127,6 +131,13 @@ class Call(Hunting):
             self._reserve(state.call_id, caps)
         else:
             self._start_flow()
+
+    def _test_marks(self, number: TrackingNumber | None) -> list[str]:
+        """What makes this a test call from the start: its number, its caller, or both (semantics.md, "Test calls")."""
+        campaign = self.context.catalog.campaigns.get(number.campaign) if number else None
+        callers = self.context.test_callers | (campaign.test_callers if campaign else frozenset())
+        marked = {"number": number is not None and number.test, "caller": self.state.caller_key in callers}
+        return [what for what, is_marked in marked.items() if is_marked]
 
     def _on_claimed(self, event: SlotReserved) -> None:
         if event.lease_id == self.state.call_id:

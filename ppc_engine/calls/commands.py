@@ -79,9 +79,22 @@ class BreakApp(Command):
 
 @dataclass(slots=True, kw_only=True)
 class Hangup(Command):
-    """Hang the caller's leg up with a FreeSWITCH cause name."""
+    """Hang the caller's leg up with a FreeSWITCH cause name.
+
+    ``reason`` is why the call is refused, a word of calls/refusals.py: the carrier reads it in the SIP answer. "" once
+    the call was answered.
+    """
 
     cause: str
+    reason: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class TakeBack(Command):
+    """Take the caller out of a talk, back to us: the target's leg ends and a new CallParked follows.
+
+    Only while bridged: the switch has cancelled the dead-man's timer then, and the way back arms a new one.
+    """
 
 
 @dataclass(slots=True, kw_only=True)

@@ -68,7 +68,7 @@ def build_cdr(call_id: str, facts: Facts) -> CDR:
         core_uuid=parked["core_uuid"],
         revision=opened["revision"],
         code_version=opened["code"],
-        test=bool(number.get("test", False)),
+        test=_is_test(told, opened, attempts),
         dialed_number=parked["dialed_number"],
         caller_number=parked["caller_number"],
         caller_kind=opened["caller_kind"],
@@ -97,6 +97,20 @@ def build_cdr(call_id: str, facts: Facts) -> CDR:
         end_estimated=bool(outcome.get("estimated")) or not ended,
         attempts=tuple(attempts),
     )
+
+
+def _is_test(told: _Told, opened: dict[str, Any], attempts: list[AttemptRecord]) -> bool:
+    """Whether nobody is to be billed for this call: its caller or its number is marked, or a marked target took it.
+
+    A marked target that did not answer makes a test of a call only when no other target was dialled: a live caller
+    who went on to a buyer is a live call.
+    """
+    number = opened["number"] or {}
+    if opened.get("test") or number.get("test", False):
+        return True
+    marked = {data["leg_id"] for _, data in told.decisions.get("dialed", []) if data.get("test")}
+    took = [attempt.leg_id in marked for attempt in attempts if attempt.connected_at]
+    return any(took) if took else bool(attempts) and all(attempt.leg_id in marked for attempt in attempts)
 
 
 def _first(facts: Facts, field: str) -> int:

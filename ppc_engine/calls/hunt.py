@@ -143,7 +143,8 @@ class Hunting(Turning):
         attempt.dialed = True
         self._hunt().step = Step.DIAL
         told = {"number": attempt.number, "target": target.id, "buyer": buyer.id, "leg_id": attempt.leg_id}
-        self._tell("dialed", {**told, "ring_ms_max": target.ring_ms_max, "returns": attempt.returns})
+        told |= {"ring_ms_max": target.ring_ms_max, "returns": attempt.returns}
+        self._tell("dialed", told | ({"test": True} if target.test else {}))
         self._give(
             Dial(
                 call_id=state.call_id,

@@ -18,7 +18,8 @@ from ppc_engine.values.places import Places
 class CallContext:
     """What a call is judged by, fixed for its life: one revision of catalog and flows, and the keys of this engine.
 
-    ``data_hashes`` name the versions of time zone and ZIP data, for replay.
+    ``data_hashes`` name the versions of time zone and ZIP data, for replay. ``test_callers`` are those of the whole
+    engine, beside the campaign's own; what a call made of them is in its decision ``opened``.
     """
 
     catalog: Catalog
@@ -29,6 +30,7 @@ class CallContext:
     code_version: str
     key: bytes
     data_hashes: Mapping[str, str] = field(default_factory=dict)
+    test_callers: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,6 +70,7 @@ class CallState:
 
     call_id: str
     phase: Phase = Phase.NEW
+    test: bool = False
     dialed_number: str = ""
     campaign: str = ""
     publisher: str = ""

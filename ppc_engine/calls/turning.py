@@ -17,6 +17,7 @@ from ppc_engine.calls.commands import (
     ReserveSlot,
     StartTimer,
 )
+from ppc_engine.calls.refusals import refusal_word
 from ppc_engine.calls.state import CallContext, CallState
 from ppc_engine.calls.states import Phase
 from ppc_engine.catalog.model import Campaign
@@ -100,12 +101,16 @@ class Turning:
         self._give(command)
         self._start_timer(f"wait:{self.state.commands_given}", wait.ms_max)
 
-    def _leave(self, cause: str, failure: str = "") -> None:
-        """Hang the caller up. ``failure`` is the call's outcome when it was never connected."""
+    def _leave(self, cause: str, failure: str = "", reason: str = "") -> None:
+        """Hang the caller up. ``failure`` is the call's outcome when it was never connected.
+
+        ``reason`` is what a carrier is told of a call not yet answered, the failure when left out (refusals.py).
+        """
         if failure:
             self.state.failure = failure
         self.state.phase = Phase.LEAVING
-        self._give(Hangup(call_id=self.state.call_id, cause=cause))
+        word = refusal_word(reason or failure, answered=self.state.answered_at > 0)
+        self._give(Hangup(call_id=self.state.call_id, cause=cause, reason=word))
         self._start_timer("leave", LEAVE_MS_MAX)
 
     def _finish(self, *, estimated: bool) -> None:
