@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pydantic
 
@@ -18,17 +18,44 @@ from ppc_engine.catalog.model import Buyer, Campaign, Catalog, Publisher
 from ppc_engine.values.document import Document
 from ppc_engine.values.errors import Issue
 
-M = TypeVar("M", Buyer, Campaign, Publisher)
+LISTS = "lists"  # The directory, and the first half of every list's name: lists/spam.txt.
+MODELS: dict[str, type[pydantic.BaseModel]] = {"buyers": Buyer, "publishers": Publisher, "campaigns": Campaign}
+
+M = TypeVar("M", bound=pydantic.BaseModel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogDocuments:
-    """The catalog's files. ``unread`` names, by kind ("buyers"), files that exist but could not be read as YAML."""
+    """The catalog's files. ``unread`` names, by kind ("buyers"), files that exist but could not be read.
+
+    The data of ``lists`` are their entries in order, those of all others are blocks of keys.
+    """
 
     buyers: tuple[Document, ...] = ()
     publishers: tuple[Document, ...] = ()
     campaigns: tuple[Document, ...] = ()
+    lists: tuple[Document, ...] = ()
     unread: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadCatalog:
+    """What is right by itself, each beside its document, for what spans files."""
+
+    buyers: list[tuple[Document, Buyer]]
+    publishers: list[tuple[Document, Publisher]]
+    campaigns: list[tuple[Document, Campaign]]
+    lists: Mapping[str, frozenset[str]]
+
+    def catalog(self) -> Catalog:
+        """All of it as the engine knows it."""
+        return Catalog(
+            campaigns={campaign.id: campaign for _, campaign in self.campaigns},
+            publishers={publisher.id: publisher for _, publisher in self.publishers},
+            buyers={buyer.id: buyer for _, buyer in self.buyers},
+            targets={target.id: (buyer, target) for _, buyer in self.buyers for target in buyer.targets},
+            lists=self.lists,
+        )
 
 
 def load_catalog(
@@ -38,25 +65,37 @@ def load_catalog(
 
     ``flows`` are the names of flows that exist, ``known_zips`` every ZIP there is; None leaves that unchecked.
     """
-    issues: list[Issue] = []
-    campaigns = _models(Campaign, documents.campaigns, issues)
-    publishers = _models(Publisher, documents.publishers, issues)
-    buyers = _models(Buyer, documents.buyers, issues)
+    read, issues = read_catalog(documents)
     said = {(issue.file, issue.path) for issue in issues}
-    found = [*_rules_on_text(documents, flows, known_zips), *_rules_on_terms(campaigns, publishers, buyers)]
+    found = [*_rules_on_text(documents, flows, known_zips), *_rules_on_terms(read)]
     issues += [issue for issue in found if (issue.file, issue.path) not in said]
     if any(issue.severity == "error" for issue in issues):
         return None, sorted(issues)
-    return _assemble(campaigns, publishers, buyers), sorted(issues)
+    return read.catalog(), sorted(issues)
 
 
 def restore_catalog(documents: CatalogDocuments) -> tuple[Catalog | None, list[Issue]]:
     """A catalog that was accepted once. Rules that came later do not apply to it: old calls keep their old terms."""
+    read, issues = read_catalog(documents)
+    return (None if issues else read.catalog()), sorted(issues)
+
+
+def read_catalog(documents: CatalogDocuments) -> tuple[ReadCatalog, list[Issue]]:
+    """Every file that is right by itself, and what is wrong with the others."""
     issues: list[Issue] = []
-    campaigns = _models(Campaign, documents.campaigns, issues)
-    publishers = _models(Publisher, documents.publishers, issues)
-    buyers = _models(Buyer, documents.buyers, issues)
-    return (None if issues else _assemble(campaigns, publishers, buyers)), sorted(issues)
+    lists = {list_name(document): frozenset(document.data) for document in documents.lists}
+    read = ReadCatalog(
+        buyers=_models(Buyer, documents.buyers, lists, issues),
+        publishers=_models(Publisher, documents.publishers, lists, issues),
+        campaigns=_models(Campaign, documents.campaigns, lists, issues),
+        lists=lists,
+    )
+    return read, issues
+
+
+def list_name(document: Document) -> str:
+    """How a list is called in every other file: lists/spam.txt."""
+    return f"{LISTS}/{PurePath(document.file).name}"
 
 
 def declared_targets(documents: CatalogDocuments) -> frozenset[str] | None:
@@ -77,27 +116,18 @@ def declared_names(documents: Iterable[Document], unread: Iterable[str] = ()) ->
     return frozenset({*written, *unread, *(PurePath(document.file).stem for document in documents)} - {""})
 
 
-def _models(model: type[M], documents: Iterable[Document], issues: list[Issue]) -> list[tuple[Document, M]]:
+def _models(
+    model: type[M], documents: Iterable[Document], lists: Mapping[str, frozenset[str]], issues: list[Issue]
+) -> list[tuple[Document, M]]:
+    """The models of valid documents. They find lists in the context, so that many may share one."""
     models = []
+    context: dict[str, Any] = {"lists": lists}
     for document in documents:
         try:
-            models.append((document, model.model_validate(document.data)))
+            models.append((document, model.model_validate(document.data, context=context)))
         except pydantic.ValidationError as error:
             issues += validation_issues(document, error, model=model)
     return models
-
-
-def _assemble(
-    campaigns: list[tuple[Document, Campaign]],
-    publishers: list[tuple[Document, Publisher]],
-    buyers: list[tuple[Document, Buyer]],
-) -> Catalog:
-    return Catalog(
-        campaigns={campaign.id: campaign for _, campaign in campaigns},
-        publishers={publisher.id: publisher for _, publisher in publishers},
-        buyers={buyer.id: buyer for _, buyer in buyers},
-        targets={target.id: (buyer, target) for _, buyer in buyers for target in buyer.targets},
-    )
 
 
 def _rules_on_text(
@@ -119,17 +149,13 @@ def _rules_on_text(
         yield from rules.campaign_references(document, flows, targets)
 
 
-def _rules_on_terms(
-    campaigns: list[tuple[Document, Campaign]],
-    publishers: list[tuple[Document, Publisher]],
-    buyers: list[tuple[Document, Buyer]],
-) -> Iterator[Issue]:
-    buyers_by_target = {target.id: buyer for _, buyer in buyers for target in buyer.targets}
-    currencies = {campaign.id: campaign.currency for _, campaign in campaigns}
-    for document, campaign in campaigns:
+def _rules_on_terms(read: ReadCatalog) -> Iterator[Issue]:
+    buyers_by_target = {target.id: buyer for _, buyer in read.buyers for target in buyer.targets}
+    currencies = {campaign.id: campaign.currency for _, campaign in read.campaigns}
+    for document, campaign in read.campaigns:
         yield from rules.unpaid_targets(document, campaign, buyers_by_target)
-    for document, buyer in buyers:
+    for document, buyer in read.buyers:
         yield from rules.reachable_lengths(document, buyer)
         yield from rules.one_currency(document, buyer, currencies)
-    for document, publisher in publishers:
+    for document, publisher in read.publishers:
         yield from rules.one_currency(document, publisher, currencies)

@@ -9,16 +9,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ppc_engine.catalog import rules
-from ppc_engine.catalog.load import CatalogDocuments, declared_names, declared_targets, load_catalog, restore_catalog
+from ppc_engine.catalog.load import (
+    LISTS,
+    CatalogDocuments,
+    declared_names,
+    declared_targets,
+    list_name,
+    load_catalog,
+    restore_catalog,
+)
 from ppc_engine.catalog.model import Catalog
 from ppc_engine.flows.load import load_flows
 from ppc_engine.flows.model import Flow
+from ppc_engine.storage.list_files import read_list
 from ppc_engine.storage.strict_yaml import FILE_BYTES_MAX, parse_yaml
 from ppc_engine.values.document import Document
 from ppc_engine.values.errors import ConfigError, Issue
@@ -27,6 +36,9 @@ FILES_MAX = 10_000  # In one directory: more is not a catalog but an accident.
 REVISION_FORMAT = 1
 ENGINE_FILE = "engine.yaml"
 KINDS = {"buyers": "catalog/buyers", "publishers": "catalog/publishers", "campaigns": "catalog/campaigns"}
+NEWER_KINDS: tuple[str, ...] = (LISTS,)  # Left out of a revision where there are none, so that old hashes stay.
+
+Reader = Callable[[Path], tuple[Document | None, list[Issue]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +97,8 @@ def read_config(config_dir: Path) -> ConfigFiles:
     for kind, directory in {**KINDS, "flows": "flows"}.items():
         documents[kind], unread[kind], found = _read_directory(config_dir / directory)
         issues += found
+    documents[LISTS], unread[LISTS], found = _read_directory(config_dir / LISTS, ".txt", read_list)
+    issues += found
     flows, unread_flows = documents.pop("flows"), unread.pop("flows")
     catalog = CatalogDocuments(**documents, unread=unread)
     return ConfigFiles(
@@ -92,7 +106,9 @@ def read_config(config_dir: Path) -> ConfigFiles:
     )
 
 
-def _read_directory(directory: Path) -> tuple[tuple[Document, ...], frozenset[str], list[Issue]]:
+def _read_directory(
+    directory: Path, suffix: str = ".yaml", read: Reader = read_document
+) -> tuple[tuple[Document, ...], frozenset[str], list[Issue]]:
     """Documents, names of files that could not be read, issues."""
     try:
         names = sorted(entry.name for entry in directory.iterdir() if not entry.name.startswith("."))
@@ -107,11 +123,11 @@ def _read_directory(directory: Path) -> tuple[tuple[Document, ...], frozenset[st
     issues: list[Issue] = []
     for name in names:
         path = directory / name
-        if path.suffix == ".yml":
-            issues.append(Issue(file=str(path), message=f"would be ignored (rename it to {path.stem}.yaml)"))
-        if path.suffix != ".yaml" or name.endswith(".test.yaml"):
+        if path.suffix in (".yml", ".csv"):
+            issues.append(Issue(file=str(path), message=f"would be ignored (rename it to {path.stem}{suffix})"))
+        if path.suffix != suffix or name.endswith(".test.yaml"):
             continue
-        document, found = read_document(path)
+        document, found = read(path)
         issues += found
         if document is None:
             unread.add(path.stem)
@@ -158,6 +174,8 @@ def revision_of(files: ConfigFiles) -> tuple[str, bytes]:
     content: dict[str, Any] = {
         kind: {document.data["id"]: document.data for document in documents} for kind, documents in kinds.items()
     }
+    content[LISTS] = {list_name(document): document.data for document in files.catalog.lists}
+    content = {kind: data for kind, data in content.items() if data or kind not in NEWER_KINDS}
     body = json.dumps({"format": REVISION_FORMAT, **content}, sort_keys=True, separators=(",", ":")).encode()
     return hashlib.sha256(body).hexdigest(), body
 
@@ -179,11 +197,9 @@ def config_from_revision(body: bytes) -> LoadedConfig:
     if content.get("format") != REVISION_FORMAT:
         message = f"format {content.get('format')} is not known to this version (upgrade the engine)"
         raise ConfigError([Issue(file=f"revision {revision[:12]}", message=message)])
-    documents = CatalogDocuments(
-        buyers=_stored(content["buyers"], "buyers"),
-        publishers=_stored(content["publishers"], "publishers"),
-        campaigns=_stored(content["campaigns"], "campaigns"),
-    )
+    kinds = {kind: _stored(content[kind] if kind not in NEWER_KINDS else content.get(kind, {}), kind) for kind in KINDS}
+    lists = tuple(Document(name, entries, {}) for name, entries in content.get(LISTS, {}).items())
+    documents = CatalogDocuments(**kinds, lists=lists)
     catalog, issues = restore_catalog(documents)
     flows, flow_issues = load_flows(_stored(content["flows"], "flows"), targets=_AnyName(), prompts=None)
     issues += flow_issues

@@ -245,6 +245,27 @@ def test_a_revision_is_read_back_as_it_was(config):
     assert b"9108" not in loaded.body
 
 
+def test_lists_are_loaded_by_their_path_and_kept_in_the_revision(config):
+    before = load_config(config)
+    assert b'"lists"' not in before.body  # What has no list keeps the hash that it had before there were lists.
+    (config / "lists").mkdir()
+    (config / "lists" / "spam.txt").write_text("# callers\n+13105550100\n+13105550101 # twice\n")
+    (config / "lists" / "README.md").write_text("no list")
+    loaded = load_config(config)
+    assert loaded.catalog.lists == {"lists/spam.txt": {"+13105550100", "+13105550101"}}
+    assert loaded.revision != before.revision
+    assert catalog_from_revision(loaded.body) == loaded.catalog
+    assert catalog_from_revision(before.body) == before.catalog
+    (config / "lists" / "spam.txt").write_text("+13105550100\n\n+13105550101 # other words\n")
+    assert load_config(config).revision == loaded.revision
+    (config / "lists" / "zips.csv").write_text("90001\n")
+    (config / "lists" / "bad.txt").write_text("a, b\n")
+    assert [line.split(" (")[0] for line in refusal(config)] == [
+        'config/lists/bad.txt:1:1: "a, b" is not one entry',
+        "config/lists/zips.csv: would be ignored",
+    ]
+
+
 def test_a_revision_of_a_later_version_is_refused():
     with pytest.raises(ConfigError, match="format 2 is not known to this version"):
         catalog_from_revision(b'{"format":2}')
