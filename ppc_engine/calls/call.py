@@ -155,17 +155,15 @@ class Call(Hunting):
     # The flow: one application at a time, each with a deadline.
 
     def _start_flow(self) -> None:
-        flow = self.context.flows[self._campaign().flow]
         self.state.phase = Phase.FLOW
-        self.state.run = FlowRun(flow=flow.id)
-        self._follow(interpreter.start(flow, self.state.run, self._view(), self._tell))
+        self.state.run = FlowRun(flow=self._campaign().flow)
+        self._follow(interpreter.start(self.context.flows, self.state.run, self._view(), self._tell))
 
     def _resume_flow(self, answer: Resume) -> None:
         run = self.state.run
         assert run is not None
         self.state.phase, self.state.pending = Phase.FLOW, ""
-        flow = self.context.flows[run.flow]
-        self._follow(interpreter.resume(flow, run, self._view(), answer, self._tell))
+        self._follow(interpreter.resume(self.context.flows, run, self._view(), answer, self._tell))
 
     def _follow(self, next_step: Wait | End) -> None:
         run = self.state.run
@@ -287,7 +285,7 @@ class Call(Hunting):
         run = self.state.run
         assert run is not None
         run.state = {}
-        self._follow(interpreter.enter(self.context.flows[run.flow], run, self._view(), self._tell))
+        self._follow(interpreter.enter(self.context.flows, run, self._view(), self._tell))
 
     def _hunt_again(self, event: CallAdopted) -> None:
         hunt = self._hunt()

@@ -17,11 +17,15 @@ class AnswerNode(Node):
     """
 
     ANSWERS: ClassVar[bool] = True
+    WAITS: ClassVar[bool] = False  # A call that is answered already goes straight on.
 
     type: Literal["answer"]
 
     def exit_names(self) -> frozenset[str]:
         return frozenset({"done"})
+
+    def stay_ms_max(self) -> int:
+        return ANSWER_MS_MAX
 
     def enter(self, view: View) -> Step:
         return Leave(exit="done") if view.answered else Pause(wait=AnswerWait(ms_max=ANSWER_MS_MAX))

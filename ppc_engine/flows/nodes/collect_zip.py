@@ -6,6 +6,7 @@ is judged here again. A ZIP must exist, not only have five digits (semantics.md)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -13,6 +14,7 @@ from pydantic import Field
 from ppc_engine.catalog.model import Slug
 from ppc_engine.flows.model import DIGITS_SLACK_MS, PROMPT_MS_MAX, Leave, Node, Pause, Step, View
 from ppc_engine.flows.waits import DigitsWait, Resume
+from ppc_engine.values.document import Path
 
 ZIP_DIGITS = 5
 TRIES_MAX = 5
@@ -36,6 +38,7 @@ class CollectZipNode(Node):
     """
 
     NEEDS_ANSWER: ClassVar[bool] = True
+    WAITS: ClassVar[bool] = True
 
     type: Literal["collect_zip"]
     prompt: Slug
@@ -47,6 +50,16 @@ class CollectZipNode(Node):
 
     def exit_names(self) -> frozenset[str]:
         return frozenset({"ok", "zip_failed"})
+
+    def tags_set(self, exit_name: str) -> frozenset[str]:
+        return frozenset({"zip_code", "zip_source", "state"}) if exit_name == "ok" else frozenset()
+
+    def prompt_names(self) -> Mapping[Path, str]:
+        retry: dict[Path, str] = {("retry_prompt",): self.retry_prompt} if self.retry_prompt else {}
+        return {("prompt",): self.prompt, **retry}
+
+    def stay_ms_max(self) -> int:
+        return self.total_ms_max
 
     def enter(self, view: View) -> Step:
         return self._ask({"try": 1, "began_at": view.at}, view)

@@ -27,6 +27,9 @@ class MatchNode(Node):
     def exit_names(self) -> frozenset[str]:
         return frozenset(self.cases) | {"no_match"}
 
+    def tags_read(self) -> frozenset[str]:
+        return frozenset({self.on} & {"zip_code", "zip_source", "state"})
+
     def enter(self, view: View) -> Step:
         own = {"area_code": view.area_code, "publisher": view.publisher, "dialed_number": view.dialed_number}
         value = own[self.on] if self.on in own else view.tags.get(self.on, "")
