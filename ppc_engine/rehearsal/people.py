@@ -1,0 +1,141 @@
+"""The people of a rehearsed call: what the caller keys and when they hang up, how each buyer's telephone behaves.
+
+They are models of YAML, so that a flow test says them in a word (``acme-la: busy``) or in full
+(``acme-la: {does: answer, rings_ms: 4000, talks_ms: 95000}``). All lengths are milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Protocol, Self
+
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+
+from ppc_engine.catalog.model import Model, Slug
+
+DAY_MS = 86_400_000
+PAUSES_MS = {"w": 500, "W": 1_000}  # As FreeSWITCH's send_dtmf has them.
+THINK_MS = 1_000  # From the end of a prompt to the first key.
+KEY_MS = 300  # From one key to the next.
+REJECTED = 603  # SIP "Decline", what a telephone says that rejects.
+
+Milliseconds = Annotated[int, Field(ge=0, le=DAY_MS)]
+Keys = Annotated[str, StringConstraints(pattern=r"^[0-9*#wW]{0,64}$")]
+
+
+class Phone(Model):
+    """How a telephone treats one call. ``rings_ms`` counts from the dial to the answer or refusal.
+
+    answer: talks for ``talks_ms``, then ``hangs_up`` says which side ends it. no_answer rings for ever; silent never
+    says a word, not even 180; unreachable: nobody listens there; fail: its own system refuses with 503;
+    gateway_down makes no leg. ``presses`` is what whoever answers keys when asked to accept the call.
+    """
+
+    does: Literal["answer", "busy", "reject", "no_answer", "silent", "unreachable", "fail", "gateway_down"] = "answer"
+    rings_ms: Milliseconds = 3_000
+    talks_ms: Milliseconds = 180_000
+    hangs_up: Literal["target", "caller"] = "target"
+    presses: Keys = "1"
+    status: Annotated[int, Field(ge=300, le=699)] = REJECTED
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for name in ("talks_ms", "hangs_up", "presses"):
+            if self.does != "answer" and name in self.model_fields_set:
+                raise ValueError(
+                    f'a telephone that does "{self.does}" has no {name} (remove it, or write does: answer)'
+                )
+        if self.does != "reject" and "status" in self.model_fields_set:
+            raise ValueError("only a telephone that does reject has a status (remove it)")
+        return self
+
+
+def _phone(value: Any) -> Any:
+    return {"does": value} if isinstance(value, str) else value
+
+
+def _several(value: Any) -> Any:
+    return value if isinstance(value, (list, tuple)) else [value]
+
+
+AnyPhone = Annotated[Phone, BeforeValidator(_phone)]
+Phones = Annotated[tuple[AnyPhone, ...], BeforeValidator(_several), Field(min_length=1)]
+"""One behaviour, or one for each time that it is dialled; the last goes on for ever."""
+
+AllKeys = Annotated[tuple[Keys, ...], BeforeValidator(_several)]
+"""What is keyed at each asking, in order; afterwards nothing."""
+
+
+class HangUp(Model):
+    """The caller hangs up ``after_ms`` from a moment: the offer, a node that is entered, the answer, the first ringing
+    of a target, the first connection."""
+
+    node: Slug | None = None
+    on: Literal["offered", "answered", "ringing", "connected"] = "offered"
+    after_ms: Milliseconds = 0
+
+    @model_validator(mode="after")
+    def _one_moment(self) -> Self:
+        if self.node is not None and "on" in self.model_fields_set:
+            raise ValueError('write "node:" or "on:", not both')
+        return self
+
+
+def _hang_up(value: Any) -> Any:
+    return {"after_ms": value} if isinstance(value, str) else value
+
+
+AnyHangUp = Annotated[HangUp, BeforeValidator(_hang_up)]
+
+
+class People(Protocol):
+    """Who acts in a rehearsal: written down (``Script``), or asked one question after another in a terminal."""
+
+    def keys(self, node: str, prompt: str) -> str:
+        """What the caller keys when asked at this node with this prompt, pauses included."""
+
+    def phone(self, target: str) -> Phone:
+        """How this target's telephone treats the call that it gets now."""
+
+    @property
+    def hang_up(self) -> HangUp | None:
+        """When the caller gives up; None: stays to the end."""
+
+
+class Script:
+    """People whose every act is written down beforehand. ``digits`` is keyed by node, else by prompt, else ``*``."""
+
+    def __init__(
+        self,
+        *,
+        digits: Mapping[str, tuple[str, ...]] | None = None,
+        phones: Mapping[str, tuple[Phone, ...]] | None = None,
+        hang_up: HangUp | None = None,
+    ) -> None:
+        self.hang_up = hang_up
+        self._digits = {name: iter(keys) for name, keys in (digits or {}).items()}
+        self._phones: dict[str, Iterator[Phone]] = {}
+        self._behaviours = phones or {}
+
+    def keys(self, node: str, prompt: str) -> str:
+        for name in (node, prompt, "*"):
+            if name in self._digits:
+                return next(self._digits[name], "")
+        return ""
+
+    def phone(self, target: str) -> Phone:
+        behaviours = self._behaviours.get(target) or self._behaviours.get("*") or (Phone(),)
+        if target not in self._phones:
+            self._phones[target] = iter(behaviours)
+        return next(self._phones[target], behaviours[-1])
+
+
+def timed_keys(keys: str) -> Iterator[tuple[int, str]]:
+    """Each key with the milliseconds that pass before it: "9w0" is (1000, "9"), (800, "0")."""
+    pause_ms, wait_ms = 0, THINK_MS
+    for key in keys:
+        if key in PAUSES_MS:
+            pause_ms += PAUSES_MS[key]
+            continue
+        yield wait_ms + pause_ms, key
+        pause_ms, wait_ms = 0, KEY_MS

@@ -1,0 +1,175 @@
+"""A world small enough for one call: it answers every command of the deciding code with events, in its own time.
+
+No switch, no clock, no waiting: time passes only from one event to the next. Slots come from the very store that a live
+engine uses; it is handed in, because stores are no business of this floor. A command that is not in the table of
+``World`` ends the rehearsal loudly: it would be a call that nobody answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ppc_engine.calls.call import Call
+from ppc_engine.calls.commands import (
+    Answer,
+    BreakApp,
+    CancelTimer,
+    CollectDigits,
+    Command,
+    Dial,
+    Finish,
+    Hangup,
+    HangupLeg,
+    Play,
+    ReadUsage,
+    ReleaseSlot,
+    ReserveSlot,
+    StartTimer,
+)
+from ppc_engine.calls.events import CallParked, Event, SlotRefused, SlotReserved, TimerFired, UsageRead
+from ppc_engine.rehearsal.agenda import AT_ONCE, Agenda, Plan
+from ppc_engine.rehearsal.caller_leg import MS, CallerLeg
+from ppc_engine.rehearsal.people import People
+from ppc_engine.rehearsal.target_legs import TargetLegs
+from ppc_engine.values.errors import PPCError
+
+
+class RehearsalError(PPCError):
+    """The rehearsal itself cannot go on: a command that it does not know, or a call that nobody will ever end."""
+
+    code = "rehearsal"
+
+
+class Slots(Protocol):
+    """The part of the capacity store that a call uses."""
+
+    def reserve(self, lease_id: str, caps: Mapping[str, int]) -> dict[str, list[int]]: ...
+
+    def release(self, lease_id: str) -> bool: ...
+
+    def used(self, caps: Iterable[str]) -> dict[str, int]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """How the call arrives, and what of the world it meets. ``at`` is UTC microseconds."""
+
+    call_id: str
+    at: int
+    dialed_number: str
+    caller_number: str
+    trunk: str = ""
+    sub_ids: Mapping[str, str] = field(default_factory=dict)
+    paused: Mapping[str, str] = field(default_factory=dict)
+    prompts_ms: Mapping[str, int] = field(default_factory=dict)
+
+
+class World:
+    """Switch, stores and people around one call."""
+
+    def __init__(self, call: Call, offer: Offer, people: People, slots: Slots) -> None:
+        self.agenda = Agenda(offer.at)
+        self.finished = False
+        self._call = call
+        self._offer = offer
+        self._slots = slots
+        self._timers: dict[str, Plan] = {}
+        self.caller = CallerLeg(
+            self.agenda,
+            offer.call_id,
+            people,
+            prompts_ms=offer.prompts_ms,
+            where=self._node,
+            on_over=lambda: self.legs.caller_went(),
+        )
+        self.legs = TargetLegs(self.caller, people, target_of=self._target_of, parked=self.parked)
+        self._table: dict[type[Command], Callable[[Any], None]] = {
+            Answer: self.caller.answer,
+            Play: self.caller.play,
+            CollectDigits: self.caller.collect,
+            BreakApp: self.caller.stop,
+            Hangup: self.caller.hang_up,
+            Dial: self.legs.dial,
+            HangupLeg: self.legs.hang_up_leg,
+            StartTimer: self._start_timer,
+            CancelTimer: self._cancel_timer,
+            ReserveSlot: self._reserve,
+            ReleaseSlot: self._release,
+            ReadUsage: self._read_usage,
+            Finish: self._finish,
+        }
+
+    def perform(self, commands: Iterable[Command]) -> None:
+        """Take the commands of a turn, in order."""
+        for command in commands:
+            perform = self._table.get(type(command))
+            if perform is None:
+                raise RehearsalError(f"the rehearsal does not know the command {type(command).__name__}")
+            perform(command)
+        self.caller.entered(self._node())
+
+    def parked(self) -> CallParked:
+        """The caller is parked: offered, or back after a talk."""
+        return CallParked(
+            call_id=self._offer.call_id,
+            at=self.agenda.now,
+            core_uuid="rehearsal",
+            dialed_number=self._offer.dialed_number,
+            caller_number=self._offer.caller_number,
+            offered_at=self.caller.offered_at,
+            answered_at=self.caller.answered_at,
+            trunk=self._offer.trunk,
+            dialplan=1,
+            timer_id="1",
+            sub_ids=dict(self._offer.sub_ids),
+            paused=dict(self._offer.paused),
+        )
+
+    def _node(self) -> str:
+        run = self._call.state.run
+        return run.node if run else ""
+
+    def _target_of(self, leg_id: str) -> str:
+        return next((a.target for a in self._call.state.attempts if a.leg_id == leg_id), "")
+
+    # What the engine does by itself.
+
+    def _start_timer(self, command: StartTimer) -> None:
+        self._cancel(command.name)
+        self._timers[command.name] = self.agenda.add(command.after_ms * MS, lambda: self._fired(command.name))
+
+    def _fired(self, name: str) -> Event:
+        self._timers.pop(name, None)
+        return TimerFired(call_id=self._offer.call_id, at=self.agenda.now, name=name)
+
+    def _cancel_timer(self, command: CancelTimer) -> None:
+        self._cancel(command.name)
+
+    def _cancel(self, name: str) -> None:
+        plan = self._timers.pop(name, None)
+        if plan is not None:
+            plan.called_off = True
+
+    def _answer(self, event: Event) -> None:
+        self.agenda.add(0, lambda: event, AT_ONCE)
+
+    def _reserve(self, command: ReserveSlot) -> None:
+        full = self._slots.reserve(command.lease_id, command.caps)
+        call_id, at, lease_id = self._offer.call_id, self.agenda.now, command.lease_id
+        if full:
+            self._answer(SlotRefused(call_id=call_id, at=at, lease_id=lease_id, full=full))
+        else:
+            self._answer(SlotReserved(call_id=call_id, at=at, lease_id=lease_id))
+
+    def _release(self, command: ReleaseSlot) -> None:
+        if not self._slots.release(command.lease_id):
+            raise RehearsalError(f"lease {command.lease_id} was given back twice")
+
+    def _read_usage(self, command: ReadUsage) -> None:
+        used = self._slots.used(command.caps)
+        self._answer(UsageRead(call_id=self._offer.call_id, at=self.agenda.now, used=used))
+
+    def _finish(self, _command: Finish) -> None:
+        self.finished = True
