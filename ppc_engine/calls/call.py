@@ -27,10 +27,10 @@ from ppc_engine.calls.events import (
     event_from_plain,
     to_plain,
 )
-from ppc_engine.calls.hunt import Hunting
+from ppc_engine.calls.operating import Operating
 from ppc_engine.calls.state import CallContext, CallState
 from ppc_engine.calls.states import TABLE, Phase, Step
-from ppc_engine.calls.turning import BREAK_MS_MAX, LEAVE_MS_MAX, LEG_END_MS_MAX, REFUSED_MS
+from ppc_engine.calls.turning import LEAVE_MS_MAX, LEG_END_MS_MAX, REFUSED_MS
 from ppc_engine.catalog.model import TrackingNumber
 from ppc_engine.flows import interpreter
 from ppc_engine.flows.interpreter import FlowRun
@@ -42,7 +42,7 @@ from ppc_engine.values.phone import area_code, caller_kind, normalise
 FALLBACK_EXTENSION = "ppc_fallback"  # Where the dead-man's switch sends a call that no engine holds.
 
 
-class Call(Hunting):
+class Call(Operating):
     """One inbound call, from park to its last event."""
 
     @classmethod
@@ -119,6 +119,9 @@ class Call(Hunting):
         if number is None:
             self._leave("UNALLOCATED_NUMBER", "unknown_number")
             return
+        if event.paused:
+            self._refuse_paused(event)
+            return
         campaign = context.catalog.campaigns.get(number.campaign)
         if campaign is None or campaign.flow not in context.flows:
             self._tell("misconfigured", {"campaign": number.campaign, "flow": campaign.flow if campaign else ""})
@@ -185,6 +188,8 @@ class Call(Hunting):
         self._give(CancelTimer(call_id=self.state.call_id, name=f"wait:{number}"))
         if self.state.timed_out:
             self._give(CancelTimer(call_id=self.state.call_id, name=f"break:{number}"))
+        if self._redirected():
+            return
         self._resume_flow(Resume(digits=event.digits, timed_out=self.state.timed_out))
 
     def _on_flow_timer(self, event: TimerFired) -> None:
@@ -193,9 +198,7 @@ class Call(Hunting):
             return
         self._tell("deadline", {"timer": event.name})
         if name == "wait":
-            self.state.timed_out = True
-            self._give(BreakApp(call_id=self.state.call_id, gathering=self.state.gathering))
-            self._start_timer(f"break:{number}", BREAK_MS_MAX)
+            self._interrupt()
         elif name in ("break", "refused"):
             self._leave("NORMAL_TEMPORARY_FAILURE", "failed")
 
@@ -206,8 +209,11 @@ class Call(Hunting):
 
     def _hunt_over(self, route_exit: str) -> None:
         self._tell("route", {"exit": route_exit})
-        self.state.hunt = None
-        self._resume_flow(Resume(route_exit=route_exit))
+        ordered, self.state.hunt = self._hunt().ordered, None
+        if ordered:
+            self._after_ordered_hunt(route_exit)
+        else:
+            self._resume_flow(Resume(route_exit=route_exit))
 
     # The end.
 
@@ -282,10 +288,8 @@ class Call(Hunting):
             return
         if not idle:
             self._give(BreakApp(call_id=self.state.call_id, gathering=self.state.gathering))
-        run = self.state.run
-        assert run is not None
-        run.state = {}
-        self._follow(interpreter.enter(self.context.flows, run, self._view(), self._tell))
+        if not self._redirected():
+            self._enter_node(self._run().node)
 
     def _hunt_again(self, event: CallAdopted) -> None:
         hunt = self._hunt()
@@ -296,6 +300,8 @@ class Call(Hunting):
             self._reserve(attempt.attempt_id, self.state.leases[attempt.attempt_id])
         elif event.bridged_leg_id == attempt.leg_id:
             self._talking()
+            if self.state.redirect:
+                self._take_back()
         elif event.app == "bridge":
             # The running bridge is waited for; a second one would ring a second buyer (reference "Seen" 1).
             _, target = self.context.catalog.targets[attempt.target]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ppc_engine.calls import ids
 from ppc_engine.calls.causes import attempt_outcome
-from ppc_engine.calls.commands import CancelTimer, Dial, HangupLeg, ReadUsage
+from ppc_engine.calls.commands import CancelTimer, Dial, HangupLeg, Leg, ReadUsage
 from ppc_engine.calls.events import (
     AppCompleted,
     CallParked,
@@ -59,6 +59,8 @@ class Hunting(Turning):
         return [known[target] for target in self._hunt().targets]
 
     def _read_usage(self) -> None:
+        if self._redirected():
+            return
         caps = sorted({cap for buyer, target in self._candidates() for cap in attempt_caps(buyer, target)})
         self._hunt().step = Step.USAGE
         if caps:
@@ -149,13 +151,17 @@ class Hunting(Turning):
             Dial(
                 call_id=state.call_id,
                 command_id=attempt.command_id,
-                attempt_id=attempt.attempt_id,
-                leg_id=attempt.leg_id,
-                destination=target.destination,
-                gateway=target.gateway or "",
-                ring_ms_max=target.ring_ms_max,
-                progress_ms_max=target.progress_ms_max,
-                connected_ms_max=target.connected_ms_max,
+                legs=[
+                    Leg(
+                        attempt_id=attempt.attempt_id,
+                        leg_id=attempt.leg_id,
+                        destination=target.destination,
+                        gateway=target.gateway or "",
+                        ring_ms_max=target.ring_ms_max,
+                        progress_ms_max=target.progress_ms_max,
+                        connected_ms_max=target.connected_ms_max,
+                    )
+                ],
                 early_media=target.early_media,
                 returns=attempt.returns,
             )
@@ -247,7 +253,16 @@ class Hunting(Turning):
         else:
             self._start_timer(f"leg:{attempt.number}", LEG_END_MS_MAX)
 
+    def _stop_ringing(self) -> None:
+        """Hang up whatever rings; the attempt's own end follows and decides what is next."""
+        if self._hunt().step is Step.DIAL and not self._current().over:
+            leg_id = self._current().leg_id
+            self._give(HangupLeg(call_id=self.state.call_id, leg_id=leg_id, cause="ORIGINATOR_CANCEL"))
+            self._start_timer(f"stuck:{self._current().number}", STUCK_LEG_MS_MAX)
+
     def _recover_or_end(self, attempt: AttemptState) -> None:
+        if self._redirected():
+            return
         against = self._against_recovery(attempt)
         self._tell("recovery", {"number": attempt.number, "try_next": not against, "against": against})
         if against:

@@ -62,6 +62,7 @@ class HuntState:
     targets: list[str]
     step: Step = Step.USAGE
     recovering: bool = False
+    ordered: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,6 +93,7 @@ class CallState:
     failure: str = ""
     hung_up_in: str = ""
     end_seen: bool = False
+    redirect: dict[str, str] = field(default_factory=dict)
 
 
 _ADAPTER = TypeAdapter(CallState)

@@ -22,6 +22,8 @@ from ppc_engine.calls.events import (
     Event,
     LegBridged,
     LegEnded,
+    OperatorHangup,
+    OperatorRedirect,
     SlotRefused,
     SlotReserved,
     TimerFired,
@@ -56,6 +58,8 @@ _ALWAYS: dict[type[Event], str] = {
     CallVanished: "_on_vanished",
     CallAdopted: "_on_adopted",
     LegEnded: "_on_leg_ended",
+    OperatorHangup: "_on_operator_hangup",
+    OperatorRedirect: "_on_operator_redirect",
 }
 
 TABLE: dict[Phase, dict[type[Event], str]] = {

@@ -7,6 +7,7 @@ from typing import Any
 from ppc_engine.calls import ids
 from ppc_engine.calls.commands import (
     Answer,
+    BreakApp,
     CollectDigits,
     Command,
     Decision,
@@ -100,6 +101,17 @@ class Turning:
         self.state.gathering = isinstance(wait, DigitsWait)
         self._give(command)
         self._start_timer(f"wait:{self.state.commands_given}", wait.ms_max)
+
+    def _interrupt(self) -> None:
+        """Stop what the flow waits for; its own end follows. Once is enough."""
+        if self.state.pending and not self.state.timed_out:
+            self.state.timed_out = True
+            self._give(BreakApp(call_id=self.state.call_id, gathering=self.state.gathering))
+            self._start_timer(f"break:{self.state.pending.rpartition('.')[2]}", BREAK_MS_MAX)
+
+    def _redirected(self) -> bool:
+        """Whether an operator's order takes the call elsewhere at this moment, at which nothing runs (operating.py)."""
+        raise NotImplementedError
 
     def _leave(self, cause: str, failure: str = "", reason: str = "") -> None:
         """Hang the caller up. ``failure`` is the call's outcome when it was never connected.
