@@ -10,52 +10,46 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from ppc_engine.values.money import parse_micros
-from ppc_engine.values.phone import parse_e164
+from ppc_engine.catalog.area import Area as Area
+from ppc_engine.catalog.area import Radius as Radius
+from ppc_engine.catalog.area import TargetArea as TargetArea
+from ppc_engine.catalog.caps import Cap as Cap
+from ppc_engine.catalog.caps import Caps as Caps
+from ppc_engine.catalog.caps import Pace as Pace
+from ppc_engine.catalog.policies import (
+    Accept,
+    AttemptStop,
+    Attestation,
+    CallerID,
+    ExpectedRevenue,
+    Headers,
+    Order,
+    Redial,
+    RoutedUniqueCaller,
+)
+from ppc_engine.catalog.policies import Recovery as Recovery
+from ppc_engine.catalog.policies import UniqueCaller as UniqueCaller
+from ppc_engine.catalog.scalars import CONCURRENCY_MAX as CONCURRENCY_MAX
+from ppc_engine.catalog.scalars import CONNECTED_MS_MAX as CONNECTED_MS_MAX
+from ppc_engine.catalog.scalars import E164 as E164
+from ppc_engine.catalog.scalars import RING_MS_MAX as RING_MS_MAX
+from ppc_engine.catalog.scalars import AreaCode as AreaCode
+from ppc_engine.catalog.scalars import ConcurrencyCap as ConcurrencyCap
+from ppc_engine.catalog.scalars import Micros as Micros
+from ppc_engine.catalog.scalars import Model as Model
+from ppc_engine.catalog.scalars import SIPAddress as SIPAddress
+from ppc_engine.catalog.scalars import Slug as Slug
+from ppc_engine.catalog.scalars import State as State
+from ppc_engine.catalog.scalars import Title as Title
+from ppc_engine.catalog.scalars import TrunkName as TrunkName
+from ppc_engine.catalog.scalars import ZipCode as ZipCode
 from ppc_engine.values.schedule import WeeklyHours, ZoneName
 
-RING_MS_MAX = 120_000  # No caller waits two minutes for one target.
-CONNECTED_MS_MAX = 4 * 3_600_000  # A bridge that outlives four hours is a stuck one.
-CONCURRENCY_MAX = 100_000
+CONDITION_CHARS_MAX = 2_000
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-Title = Annotated[str, StringConstraints(min_length=1, max_length=120)]
-ZipCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{5}$")]
-State = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
-AreaCode = Annotated[str, StringConstraints(pattern=r"^[2-9][0-9]{2}$")]
-E164 = Annotated[str, BeforeValidator(parse_e164)]
-SIPAddress = Annotated[
-    str,
-    StringConstraints(pattern=r"^sip:[a-zA-Z0-9_+.-]{1,64}@[a-zA-Z0-9][a-zA-Z0-9.-]{0,252}(:[0-9]{1,5})?$"),
-]
-Micros = Annotated[int, BeforeValidator(parse_micros), Field(ge=0)]
-ConcurrencyCap = Annotated[int, Field(ge=0, le=CONCURRENCY_MAX)]
-
-
-class Model(BaseModel):
-    """A frozen part of the catalog; a key it does not know is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Area(Model):
-    """Places, as a caller is placed: inside when any of the lists names the caller's ZIP, state or area code."""
-
-    zips: frozenset[ZipCode] = frozenset()
-    states: frozenset[State] = frozenset()
-    area_codes: frozenset[AreaCode] = frozenset()
-    require_zip_source: Literal["any", "keyed"] = "any"
-
-
-class UniqueCaller(Model):
-    """No earlier call of this caller within the window (semantics.md, "Duplicates"); a day is 86,400 s."""
-
-    scope: Literal["target", "buyer", "campaign", "publisher", "tracking_number"] = "campaign"
-    event: Literal["connected", "counted", "converted"] = "converted"
-    window_days: Annotated[int, Field(ge=1, le=3_650)] = 30
-    no_number: Literal["unique", "duplicate"] = "duplicate"
+Condition = Annotated[str, StringConstraints(min_length=1, max_length=CONDITION_CHARS_MAX)]
 
 
 class Offer(Model):
@@ -75,7 +69,10 @@ class Offer(Model):
 class Target(Model):
     """One destination of one buyer: a number behind a gateway, or a SIP address.
 
-    ``test`` marks an engineer's phone: a call that it takes is a test call, whoever dialled.
+    ``when`` is a condition (values/condition.py) that the call must meet. ``spread_caps`` lets a day's cap be used up
+    only as fast as the open hours pass. ``duplicates`` keeps callers away who were here before. ``caller_id`` and
+    ``headers`` stand before those of the buyer. ``test`` marks an engineer's phone: a call that it takes is a test
+    call, whoever dialled.
     """
 
     id: Slug
@@ -89,44 +86,100 @@ class Target(Model):
     connected_ms_max: Annotated[int, Field(ge=1_000, le=CONNECTED_MS_MAX)] = 3_600_000
     concurrency_cap: ConcurrencyCap | None = None
     hours: WeeklyHours | None = None
-    area: Area | None = None
+    area: TargetArea | None = None
+    when: Condition | None = None
+    attestation_min: Attestation | None = None
+    duplicates: RoutedUniqueCaller | None = None
+    caps: Caps = ()
+    pace: Pace | None = None
+    spread_caps: bool = False
     early_media: Literal["ignore", "bridge"] = "ignore"
+    redial: Redial | None = None
+    whisper: Slug | None = None
+    accept: Accept | None = None
+    caller_id: CallerID | None = None
+    headers: Headers | None = None
     test: bool = False
 
 
 class Buyer(Model):
-    """Who pays for calls. ``concurrency_cap`` counts live attempts over all its targets."""
+    """Who pays for calls. ``concurrency_cap`` counts live attempts over all its targets.
+
+    ``publishers_blocked`` are publishers whose calls it does not take.
+    """
 
     id: Slug
     name: Title
     zone: ZoneName
     paused: bool = False
     concurrency_cap: ConcurrencyCap | None = None
+    caps: Caps = ()
+    publishers_blocked: frozenset[Slug] = frozenset()
+    caller_id: CallerID | None = None
+    headers: Headers | None = None
     targets: tuple[Target, ...] = ()
     offers: tuple[Offer, ...] = ()
 
 
+class TargetGroup(Model):
+    """Targets of any buyers that share caps. ``concurrency_cap`` counts their live attempts.
+
+    Example::
+
+        id: west-coast
+        name: West coast crews
+        zone: America/Los_Angeles
+        targets: [acme-la, cascade-oregon]
+        concurrency_cap: 5
+        caps: [{calls: 60, per: day}]
+    """
+
+    id: Slug
+    name: Title
+    zone: ZoneName
+    targets: tuple[Slug, ...]
+    concurrency_cap: ConcurrencyCap | None = None
+    caps: Caps = ()
+
+
+class Trunk(Model):
+    """A way in: ``id`` is what the switch calls it. ``concurrency_cap`` counts live calls, ``pace`` offered ones.
+
+    ``trusted``: what it says of the caller is believed (asserted identity, attestation, X- headers).
+    """
+
+    id: TrunkName
+    name: Title = "trunk"
+    zone: ZoneName = "UTC"
+    concurrency_cap: ConcurrencyCap | None = None
+    caps: Caps = ()
+    pace: Pace | None = None
+    trusted: bool = True
+
+
 class Publisher(Model):
-    """Who brings calls and is paid. ``concurrency_cap`` counts live calls."""
+    """Who brings calls and is paid. ``concurrency_cap`` counts live calls.
+
+    Its calls never go to ``buyers_blocked`` nor to ``targets_blocked``.
+    """
 
     id: Slug
     name: Title
     zone: ZoneName
     concurrency_cap: ConcurrencyCap | None = None
+    caps: Caps = ()
+    buyers_blocked: frozenset[Slug] = frozenset()
+    targets_blocked: frozenset[Slug] = frozenset()
     offers: tuple[Offer, ...] = ()
-
-
-class Recovery(Model):
-    """Revenue recovery: when a target hangs up within ``connected_ms_max`` and cannot owe us yet, try the next."""
-
-    connected_ms_max: Annotated[int, Field(ge=1_000, le=CONNECTED_MS_MAX)]
-    reroutes_max: Annotated[int, Field(ge=1, le=5)] = 5
 
 
 class Campaign(Model):
     """What is being sold: its flow, its targets in no particular order, and the caps that count its live calls.
 
-    Calls of ``test_callers`` are test calls: routed as live, never billed or counted.
+    ``order`` is that of targets on the same level of priority. With ``margin_min`` no target is dialled whose revenue
+    less the publisher's payout is below it. ``stop_hunting_on`` are outcomes of an attempt after which nobody else is
+    tried. ``zone`` is that of its caps. Calls of ``test_callers`` are test calls: routed as live, never billed or
+    counted.
     """
 
     id: Slug
@@ -139,15 +192,26 @@ class Campaign(Model):
     caller_concurrency_cap: ConcurrencyCap | None = None
     test_callers: frozenset[E164] = frozenset()
     recovery: Recovery | None = None
+    zone: ZoneName = "UTC"
+    caps: Caps = ()
+    order: Order = "priority_weight"
+    expected_revenue: ExpectedRevenue = ExpectedRevenue()
+    margin_min: Micros | None = None
+    stop_hunting_on: frozenset[AttemptStop] = frozenset()
 
 
 class TrackingNumber(Model):
-    """The number the public dials: it names the campaign and the publisher of a call."""
+    """The number the public dials: it names the campaign and the publisher of a call.
+
+    ``concurrency_cap`` counts its live calls; the zone of its other caps is the publisher's.
+    """
 
     number: E164
     campaign: Slug
     publisher: Slug
     test: bool = False
+    concurrency_cap: ConcurrencyCap | None = None
+    caps: Caps = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +222,8 @@ class Catalog:
     publishers: Mapping[str, Publisher]
     buyers: Mapping[str, Buyer]
     targets: Mapping[str, tuple[Buyer, Target]]
+    groups: Mapping[str, TargetGroup] = field(default_factory=dict)
+    trunks: Mapping[str, Trunk] = field(default_factory=dict)
     lists: Mapping[str, frozenset[str]] = field(default_factory=dict)  # config/lists/*.txt by "lists/NAME.txt"
 
     def buyer_offer(self, buyer: str, campaign: str) -> Offer | None:

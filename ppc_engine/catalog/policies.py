@@ -1,0 +1,91 @@
+"""How a target is rung, what it is shown of the caller, and how a campaign chooses among targets.
+
+Nothing of a publisher leaks to a buyer by default (deny): a header or a tag goes out only when it is named here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from ppc_engine.catalog.scalars import CONNECTED_MS_MAX, E164, Model, Slug
+
+REDIALS_MAX = 5
+HEADERS_MAX = 10
+
+AttemptStop = Literal["busy", "no_answer", "rejected", "unreachable", "failed"]
+Attestation = Literal["A", "B", "C"]
+Order = Literal[
+    "priority_weight", "highest_revenue", "expected_revenue", "round_robin", "least_busy", "longest_idle",
+    "most_capacity", "most_budget",
+]  # fmt: skip
+HeaderName = Annotated[str, StringConstraints(pattern=r"^X-[A-Za-z0-9][A-Za-z0-9-]{0,38}$")]
+HeaderWord = Annotated[
+    str,
+    StringConstraints(pattern=r"^(token|zip_code|state|campaign|publisher|target|tag\.[a-z0-9][a-z0-9_-]{0,63})$"),
+]
+Headers = Annotated[dict[HeaderName, HeaderWord], Field(max_length=HEADERS_MAX)]
+
+
+class UniqueCaller(Model):
+    """No earlier call of this caller within the window (semantics.md, "Duplicates"); a day is 86,400 s."""
+
+    scope: Literal["target", "buyer", "campaign", "publisher", "tracking_number"] = "campaign"
+    event: Literal["connected", "counted", "converted"] = "converted"
+    window_days: Annotated[int, Field(ge=1, le=3_650)] = 30
+    no_number: Literal["unique", "duplicate"] = "duplicate"
+
+
+class RoutedUniqueCaller(UniqueCaller):
+    """The same rule where a call is routed: a duplicate is not sent. ``pending``: whether an earlier call that still
+    lives, and may yet count, blocks this one too."""
+
+    scope: Literal["target", "buyer", "campaign", "publisher", "tracking_number"] = "target"
+    pending: Literal["block", "allow"] = "block"
+
+
+class Redial(Model):
+    """So many more tries at the same target after these outcomes, each after a pause with ringing in the ear."""
+
+    no_answer: Annotated[int, Field(ge=0, le=REDIALS_MAX)] = 0
+    busy: Annotated[int, Field(ge=0, le=REDIALS_MAX)] = 0
+    unreachable: Annotated[int, Field(ge=0, le=REDIALS_MAX)] = 0
+    after_s: Annotated[int, Field(ge=0, le=60)] = 5
+
+
+class Accept(Model):
+    """The target must press a digit before the caller is connected; it hears the prompt until then."""
+
+    prompt: Slug
+    digit: Annotated[str, StringConstraints(pattern=r"^[0-9*]$")] = "1"
+    ms_max: Annotated[int, Field(ge=2_000, le=60_000)] = 10_000
+
+
+class CallerID(Model):
+    """Whose number the target sees. A caller who asked for privacy is withheld, whatever stands here."""
+
+    show: Literal["caller", "tracking_number", "fixed", "withheld"] = "caller"
+    number: E164 | None = None
+
+    @model_validator(mode="after")
+    def _fixed_has_a_number(self) -> Self:
+        if (self.show == "fixed") != (self.number is not None):
+            raise ValueError(
+                "a number belongs to show: fixed, and only to it (write show: fixed, number: +13105550123)"
+            )
+        return self
+
+
+class Recovery(Model):
+    """Revenue recovery: when a target hangs up within ``connected_ms_max`` and cannot owe us yet, try the next."""
+
+    connected_ms_max: Annotated[int, Field(ge=1_000, le=CONNECTED_MS_MAX)]
+    reroutes_max: Annotated[int, Field(ge=1, le=5)] = 5
+
+
+class ExpectedRevenue(Model):
+    """What a call to a target was worth lately; with fewer calls than ``calls_min`` its offer is taken instead."""
+
+    window_days: Annotated[int, Field(ge=1, le=90)] = 7
+    calls_min: Annotated[int, Field(ge=1, le=10_000)] = 20
