@@ -8,7 +8,7 @@ import pytest
 
 from ppc_engine.cli import run
 
-EXAMPLE = Path(__file__).parents[2] / "config"
+EXAMPLE = Path(__file__).parents[1] / "data" / "config"  # A small network that stays as it is.
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """The example configuration with an upgraded database."""
-    shutil.copytree(REPOSITORY / "config", tmp_path / "config")
+    """A small network with an upgraded database."""
+    shutil.copytree(REPOSITORY / "tests" / "data" / "config", tmp_path / "config")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PPC_DATABASE_URL", f"sqlite:///{tmp_path}/ppc.sqlite")
     assert run(["db", "upgrade"]) == 0

@@ -20,7 +20,7 @@ from ppc_engine.storage.catalog_files import (
 from ppc_engine.storage.strict_yaml import DEPTH_MAX, FILE_BYTES_MAX, ISSUES_MAX, NODES_MAX, parse_yaml
 from ppc_engine.values.errors import ConfigError
 
-EXAMPLE = Path(__file__).parents[2] / "config"
+EXAMPLE = Path(__file__).parents[1] / "data" / "config"  # A small network that stays as it is.
 
 
 def issues_of(text: str | bytes) -> list[str]:
