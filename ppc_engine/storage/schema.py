@@ -31,6 +31,7 @@ from ppc_engine.calls.record import ATTEMPT_OUTCOMES, CALL_OUTCOMES, HUNG_UP_BY
 
 SIDES = ("buyer", "publisher")
 VERDICTS = ("yes", "no", "pending", "review")
+OPERATOR_VERBS = ("pause", "resume", "drain", "undrain", "cap_reset", "hangup", "redirect", "reload")
 
 metadata = MetaData(
     naming_convention={
@@ -241,4 +242,25 @@ billable_records = Table(
     Index(None, "caller_key", "offered_at"),
     comment="Verdicts with every reason; a row never changes, a new version replaces it",
     sqlite_with_rowid=False,
+)
+
+operator_actions = Table(
+    "operator_actions",
+    metadata,
+    Column("id", Integer, nullable=False, comment="Counts up in the order of the orders"),
+    _at("at", "Ordered"),
+    _text("who", "Who ordered it: user of the machine, or as named"),
+    _text("why", "In the words of who ordered it"),
+    _text("verb", "What was ordered"),
+    _text("subject", "kind:name of what it is about"),
+    _text("args", "What more was said, JSON object"),
+    _at("until_at", "Ends by itself, 0 if not"),
+    _at("ended_at", "Undone, over or done, 0 while in force"),
+    Column("undone_by", Integer, nullable=False, comment="id of the order that undid it, 0 for none"),
+    _text("result", "What came of it, JSON object"),
+    PrimaryKeyConstraint("id"),
+    _one_of("verb", OPERATOR_VERBS),
+    Index(None, "ended_at"),
+    Index(None, "at"),
+    comment="Orders of people to the engine, kept for ever",
 )
