@@ -26,10 +26,11 @@ FLOORS = {
 TOP = ("settings", "live_config", "wiring", "cli", "__main__")  # floor 4, each may import those before it
 
 THIRD_PARTY = {
-    0: {"pydantic", "phonenumbers"},
+    0: {"pydantic", "phonenumbers", "cel_expr_python"},
     1: set(),
     2: {"gevent", "greenlet", "orjson"},
 }
+ONE_USER = {"cel_expr_python": "ppc_engine/values/condition.py"}  # A library that one module alone may know.
 _IMPURE = """
     asyncio atexit concurrent contextvars ctypes dbm fcntl fileinput ftplib gc getpass glob http importlib.resources io
     locale logging mmap multiprocessing os pathlib platform queue random resource sched secrets select selectors shelve
@@ -119,6 +120,16 @@ def impurity_breaches(sources: Sources) -> list[str]:
         if floor < 2:
             found += [f"{path}:{line}: floor {floor} may not call {what}" for line, what in _impure_calls(text)]
     return found
+
+
+def one_user_breaches(sources: Sources) -> list[str]:
+    """A library behind one module of ours that another module imports all the same."""
+    return [
+        f"{path}:{line}: {name} is imported in {ONE_USER[name.split('.')[0]]} alone"
+        for path, text in engine_sources(sources)
+        for line, name in imports(text)
+        if ONE_USER.get(name.split(".")[0], path) != path
+    ]
 
 
 def _impure_calls(text: str) -> Iterator[tuple[int, str]]:

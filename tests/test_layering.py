@@ -44,6 +44,7 @@ def sources():
 RULES = [
     layering.floor_breaches,
     layering.impurity_breaches,
+    layering.one_user_breaches,
     layering.patching_breaches,
     layering.size_breaches,
     layering.name_breaches,
@@ -84,6 +85,8 @@ BREACHES = [
     (layering.impurity_breaches, "calls/a.py", "import uuid\nname = uuid.uuid4()"),
     (layering.impurity_breaches, "catalog/a.py", "from pathlib import Path"),
     (layering.impurity_breaches, "catalog/a.py", "text = open('x')"),
+    (layering.one_user_breaches, "flows/a.py", "from cel_expr_python import cel"),
+    (layering.one_user_breaches, "cli/a.py", "import cel_expr_python"),
     # gevent
     (layering.patching_breaches, "switch/a.py", "from gevent import monkey\nmonkey.patch_all()"),
     (layering.patching_breaches, "cli/serve.py", "import gevent.monkey\ngevent.monkey.patch_socket()"),
@@ -109,6 +112,7 @@ ALLOWED = [
         "catalog/a.py",
         "from pydantic import BaseModel\nfrom pathlib import PurePath\nimport hashlib, re",
     ),
+    ("values/condition.py", "from cel_expr_python import cel"),
     ("engine/a.py", "import gevent\nimport time\nfrom ppc_engine.ports import Clock"),
     ("storage/a.py", "import sqlalchemy\nfrom ppc_engine.engine.cdr_batches import x\nfrom ppc_engine import ports"),
     ("cli/a.py", "from ppc_engine import __version__\nfrom ppc_engine.settings import load_settings"),
