@@ -25,7 +25,8 @@ class CallResult:
     """What one caller experienced. Times are UTC microseconds, 0 for what did not happen.
 
     ``silent_ms`` is how long there was nothing to hear, ``keying_ms`` the part of it in which keys were awaited.
-    ``status`` is what a caller who was never answered was told by SIP (503), or 200.
+    ``status`` is what a caller who was never answered was told by SIP (503), or 200; ``reason`` is the Reason header of
+    that refusal, "" for a caller who was answered or gave up.
     """
 
     caller_id: str
@@ -39,6 +40,7 @@ class CallResult:
     connected_ms: tuple[int, ...]
     cause: str
     status: int
+    reason: str
     hung_up_by: str
     silent_ms: int
     keying_ms: int
@@ -212,6 +214,7 @@ class CallerParty:
             connected_ms=tuple(self.connected_ms),
             cause=channel.cause,
             status=status,
+            reason="" if channel.answered_at or channel.remote_ended else sip.reason(channel),
             hung_up_by="caller" if channel.remote_ended else "switch",
             silent_ms=(self.heard_us.get("nothing", 0) + keying) // 1000,
             keying_ms=keying // 1000,

@@ -77,7 +77,10 @@ CLAIM_DIALPLAN: Dialplan = {
         Extension(
             name="ppc_fallback_unanswered",
             when={"destination_number": "^ppc_fallback$", **_IS_OURS, "answered_time": "^0$"},
-            actions=[("hangup", "NORMAL_TEMPORARY_FAILURE")],
+            actions=[
+                ("set", 'sip_reason=Q.850;cause=41;text="engine_fallback"'),
+                ("hangup", "NORMAL_TEMPORARY_FAILURE"),
+            ],
         ),
         Extension(
             name="ppc_fallback_backup",
@@ -123,7 +126,13 @@ CLAIM_DIALPLAN: Dialplan = {
                 ("park", ""),
             ],
         ),
-        Extension(name="ppc_no_number", actions=[("hangup", "UNALLOCATED_NUMBER")]),
+        Extension(
+            name="ppc_no_number",
+            actions=[
+                ("set", 'sip_reason=Q.850;cause=1;text="unknown_number"'),
+                ("hangup", "UNALLOCATED_NUMBER"),
+            ],
+        ),
     ]
 }
 

@@ -112,3 +112,33 @@ def test_hundreds_of_live_calls_are_held_at_once_and_nothing_is_left_of_them():
     assert [told.connected_ms for told in drive.model.results] == [(60_000,)] * 500
     assert drive.model.channels == {}
     assert drive.model.tasks.waiting == {}
+
+
+ALL_CAPPED = 'Q.850;cause=17;text="all_capped"'
+
+
+def refused(cause, reason=""):
+    drive = Drive().run(1)
+    if reason:
+        drive.api(f"uuid_setvar {drive.uuid()} sip_reason {reason}")
+    drive.api(f"uuid_kill {drive.uuid()} {cause}")
+    return only(drive.run(2))
+
+
+def test_a_refused_caller_is_told_the_reason_that_was_set_else_the_cause():
+    told = refused("USER_BUSY", ALL_CAPPED)
+    assert (told.status, told.reason) == (486, ALL_CAPPED)
+    assert refused("USER_BUSY").reason == 'Q.850;cause=17;text="USER_BUSY"'
+    assert refused("PROGRESS_TIMEOUT").reason == 'SIP;cause=807;text="PROGRESS_TIMEOUT"'
+
+
+def test_an_unclaimed_caller_is_told_that_no_engine_was_there():
+    told = only(Drive().run(20))
+    assert (told.status, told.reason) == (503, 'Q.850;cause=41;text="engine_fallback"')
+
+
+def test_a_caller_who_gave_up_or_was_answered_is_told_no_reason():
+    assert only(Drive(callers=[{"patience_ms": 5000}]).run(6)).reason == ""
+    drive = Drive().run(1).execute("answer").run(2)
+    drive.api(f"uuid_kill {drive.uuid()} USER_BUSY")
+    assert only(drive.run(3)).reason == ""

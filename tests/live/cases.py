@@ -86,7 +86,7 @@ def capped(world: World, name: str) -> Row:
         if truth in won:
             judge(truth, Expect(attempts=[("capped", "answered")]), row)
         else:
-            judge(truth, Expect(sip="486", outcome="all_capped"), row)
+            judge(truth, Expect(sip="486", reason="all_capped", outcome="all_capped"), row)
     if len(won) != SLOTS:
         row.problems.append(f"{len(won)} of {len(calls)} callers were connected, the cap is {SLOTS}")
     highest = world.leases.highest.get("target:capped", 0)
@@ -266,7 +266,7 @@ STEADY: dict[str, Case] = {
     "zip-partial": zip_failed([(2.5, "902")]),
     "zip-none": zip_failed([]),
     "cap-2-of-20": capped,
-    "unknown-number": placed(CallPlan(number=UNKNOWN_NUMBER), Expect(sip="404", outcome="unknown_number")),
+    "unknown-number": placed(CallPlan(number=UNKNOWN_NUMBER), Expect(sip="404", reason="unknown_number", outcome="unknown_number")),
     "hostile": hostile,
     "private-caller": private_caller,
     "stranger": stranger,

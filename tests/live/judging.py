@@ -15,9 +15,11 @@ SWITCH_MS_MAX = 250  # Two sources that differ by more go to review (semantics.m
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expect:
-    """What a call must have become. ``sip`` is "answered", "cancelled" or the refusal's status code."""
+    """What a call must have become. ``sip`` is "answered", "cancelled" or the refusal's status code, ``reason`` the word
+    of the Reason header that came with a refusal."""
 
     sip: str = "answered"
+    reason: str = ""
     outcome: str = "connected"
     attempts: Sequence[tuple[str, str]] = ()
     connected_ms: tuple[int, int] | None = None
@@ -98,6 +100,8 @@ def judge(truth: Truth, expect: Expect, row: Row) -> None:
     result = _sip_result(truth.marks)
     if result != expect.sip:
         problems.append(f"SIPp saw {result}, expected {expect.sip}")
+    if expect.reason and truth.reason != expect.reason:
+        problems.append(f"the Reason said {truth.reason!r}, expected {expect.reason!r}")
     row.calls += 1
     cdr = truth.cdr
     if truth.switch_call is None:

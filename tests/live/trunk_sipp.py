@@ -14,6 +14,8 @@ from processes import Child, LiveError
 
 SCENARIOS = Path(__file__).parent / "sipp"
 REFUSALS = (401, 403, 404, 405, 407, 480, 481, 484, 486, 487, 488, 489, 500, 501, 502, 503, 603)
+# The word in the text of a Reason header; SIPp wants both variables of a match used, and the scenario names them.
+REASON = '<ereg regexp="text=.([A-Za-z_]+)" search_in="hdr" header="Reason:" assign_to="whole,word"/>'
 MEDIA_PORTS = 4  # A caller's RTP and RTCP, and room between.
 
 
@@ -40,6 +42,10 @@ class Marks:
             if mark.who == who:
                 first.setdefault(mark.what, mark.at_ms)
         return first
+
+    def word_of(self, who: str) -> str:
+        """The word in the Reason header of the refusal that ``who`` got, "" when there was none."""
+        return next((mark.more for mark in self.marks if mark.who == who and mark.what.isdigit()), "")
 
     def legs_of(self, who: str) -> list[dict[str, int]]:
         """As ``of``, split at each invitation: one a leg."""
@@ -77,7 +83,7 @@ def fill(scenario: str, directory: Path, name: str, words: Mapping[str, object])
     """A whole scenario, written where the run keeps its files."""
     refusals = "\n".join(
         f'  <recv response="{code}" optional="true" next="refused">'
-        f'<action><log message="{code} [field0] [clock_tick]"/></action></recv>'
+        f'<action>{REASON}<log message="{code} [field0] [clock_tick] [$word]"/></action></recv>'
         for code in REFUSALS
     )
     text = read_part(scenario, {"refusals": refusals, **words})

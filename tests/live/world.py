@@ -72,6 +72,7 @@ class Truth:
     switch_call: dict[str, Any] | None
     switch_legs: list[dict[str, Any]]
     cdr: dict[str, Any] | None
+    reason: str = ""
     problems: list[str] = field(default_factory=list)
 
 
@@ -193,6 +194,7 @@ class World:
                     switch_call=call,
                     switch_legs=[leg for leg in legs if call_id and leg.get("ppc_call") == call_id],
                     cdr=records.get(call_id),
+                    reason=one.sipp.marks().word_of(one.test_id),
                     problems=_sipp_problems(one),
                 )
             )
