@@ -112,6 +112,6 @@ def test_loop_without_a_wait_ends_the_call_at_a_limit() -> None:
     assert not issues
     told: list[str] = []
     run = interpreter.FlowRun(flow="loop")
-    step = interpreter.start(flows["loop"], run, view(), lambda kind, data: told.append(kind))
+    step = interpreter.start(flows, run, view(), lambda kind, data: told.append(kind))
     assert step == End(cause=interpreter.LOOP_CAUSE)
-    assert told[-1] == "flow_loops" and run.visits == NODE_VISITS_MAX + 1
+    assert told[-1] == "flow_loops" and run.visits == NODE_VISITS_MAX

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from ppc_engine.catalog.model import CONNECTED_MS_MAX, Slug
 from ppc_engine.flows.model import Leave, Node, Pause, Step, View
 from ppc_engine.flows.waits import Resume, RouteWait
+from ppc_engine.values.document import Path
 
 ROUTE_FAILURES = frozenset({"no_match", "all_closed", "all_capped", "all_no_answer"})
 ROUTE_EXITS = ROUTE_FAILURES | {"ended", "recovered_none"}
@@ -32,6 +34,9 @@ class RouteNode(Node):
 
     def exit_names(self) -> frozenset[str]:
         return ROUTE_EXITS
+
+    def target_names(self) -> Mapping[Path, str]:
+        return {("targets", index): target for index, target in enumerate(self.targets)}
 
     def enter(self, view: View) -> Step:
         return Pause(wait=RouteWait(ms_max=CONNECTED_MS_MAX + HUNT_MS_MAX, targets=self.targets))

@@ -1,0 +1,1 @@
+"""What is wrong with flows although a call could walk them: found before a caller hears it."""
