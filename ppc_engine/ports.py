@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -57,10 +57,11 @@ class Clock(Protocol):
 class Switch(Protocol):
     """A telephone switch. Events of it arrive at the handler given at start, in the order of its connection."""
 
-    def perform(self, command: Command) -> str:
-        """Send one command about a call; returns the switch's reply ("+OK ...").
+    def post(self, command: Command, on_reply: Callable[[str | SwitchError], None]) -> None:
+        """Send one command about a call, and never wait: ``on_reply`` gets the switch's reply ("+OK ..."), or an error
+        when it refuses the command, gives no answer before the deadline, or goes away. It must not wait either.
 
-        Raises SwitchError when the switch refuses it, when no answer comes before the deadline, or when it is away.
+        Raises SwitchError for what is known at once.
         """
 
     def extend_claim(self, call_id: str, previous_timer_id: str) -> str:
@@ -110,6 +111,41 @@ class CapacityStore(Protocol):
 
     def used(self, caps: Iterable[str]) -> dict[str, int]:
         """Slots in use now, caps that use none left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorAction:
+    """One order of a person, as it was recorded. Times are UTC microseconds, 0: not, or never.
+
+    ``subject`` is "target:ID", "buyer:ID", "publisher:ID", "campaign:ID", "number:+1...", "cap:KEY", "call:UUID" or
+    "engine". ``ended_at`` is 0 while it is in force or waits to be done; ``undone_by`` is the order that undid it.
+    """
+
+    id: int
+    at: int
+    who: str
+    why: str
+    verb: str
+    subject: str
+    args: Mapping[str, Any]
+    until_at: int
+    ended_at: int
+    undone_by: int
+    result: Mapping[str, Any]
+
+    def in_force(self, now_us: int) -> bool:
+        """Whether it holds at this moment, or still waits to be done."""
+        return self.ended_at == 0 and not 0 < self.until_at <= now_us
+
+
+class OperatorOrders(Protocol):
+    """Where people's orders are recorded."""
+
+    def open_actions(self) -> list[OperatorAction]:
+        """Every order that is in force or waits to be done, oldest first. Raises OutsideError."""
+
+    def finish(self, ended: Iterable[tuple[int, int, Mapping[str, Any]]]) -> None:
+        """Note how orders ended: (id, when, what came of it). Raises OutsideError."""
 
 
 class CDRStore(Protocol):
