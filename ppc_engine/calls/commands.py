@@ -6,10 +6,12 @@ Every ``command_id`` comes back as the Application-UUID of the application that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ppc_engine.calls.events import to_plain
+
+WITHHELD = "withheld"  # A caller id that tells nothing.
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,10 +30,58 @@ class Answer(Command):
 
 @dataclass(slots=True, kw_only=True)
 class Play(Command):
-    """Play one prompt to the caller. Ends with AppCompleted."""
+    """Play one prompt to the caller. Ends with AppCompleted.
+
+    With ``loops`` it is repeated for long, and may yet end by itself (the core then plays it again): for music and
+    ringing while the caller waits, stopped by BreakApp. The prompt RINGING (flows/waits.py) is the ring tone, no file.
+    """
 
     command_id: str
     prompt: str
+    loops: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Say(Command):
+    """Speak a text where the switch has a voice, else play the prompt that says the same. Ends with AppCompleted."""
+
+    command_id: str
+    text: str
+    prompt: str
+
+
+@dataclass(slots=True, kw_only=True)
+class RecordMessage(Command):
+    """Record the caller (a beep, then a message) until silence or the longest length. Ends with AppCompleted, whose
+    ``recorded_ms`` tells the length. ``recording_id`` names the file and cannot be guessed."""
+
+    command_id: str
+    recording_id: str
+    message_ms_max: int
+    silence_ms_max: int
+
+
+@dataclass(slots=True, kw_only=True)
+class StartRecording(Command):
+    """Record both sides of the call from now to its end, in the background. Ends with AppCompleted at once."""
+
+    command_id: str
+    recording_id: str
+
+
+@dataclass(slots=True, kw_only=True)
+class LookUp(Command):
+    """Find something out outside of the call: answered by LookedUp, within ``ms_max`` in any case.
+
+    ``kind`` history: earlier calls of the caller key ``key``; velocity: how often ``key`` was seen lately; http: what
+    the address ``key`` answers to ``params``.
+    """
+
+    command_id: str
+    kind: str
+    key: str
+    params: dict[str, Any]
+    ms_max: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,14 +98,15 @@ class CollectDigits(Command):
 
 
 @dataclass(slots=True, kw_only=True)
-class Dial(Command):
-    """Ring one target and bridge the caller to it. Ends with AppCompleted(app="bridge") or the caller's hang-up.
+class Leg:
+    """One target to ring. ``leg_id`` becomes the UUID of its leg, so it is known before it exists.
 
-    ``leg_id`` becomes the buyer leg's UUID, so it is known before it exists. With ``returns`` the caller comes back
-    to us by a new CallParked after the target hangs up (revenue recovery), else the switch hangs the caller up.
+    ``caller_id`` is what the target sees: "" the caller's own number (none when the caller asked for privacy), a number
+    of ours, or WITHHELD. ``headers`` are all that it is told, by SIP header. ``whisper`` is played to whoever answers
+    before the caller is heard; then, with ``accept_prompt``, that prompt until ``accept_digit`` is keyed, for
+    ``accept_ms_max`` from the answer on (whisper and prompt included). ``connected_ms_max`` counts from the bridge.
     """
 
-    command_id: str
     attempt_id: str
     leg_id: str
     destination: str
@@ -63,8 +114,46 @@ class Dial(Command):
     ring_ms_max: int
     progress_ms_max: int
     connected_ms_max: int
+    caller_id: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    whisper: str = ""
+    accept_prompt: str = ""
+    accept_digit: str = ""
+    accept_ms_max: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Dial(Command):
+    """Ring every leg at once and bridge the caller to the first that answers (and accepts, where that is asked for).
+
+    Ends with AppCompleted(app="bridge") or the caller's hang-up; each leg has a LegEnded of its own, those that lost
+    with the cause LOSE_RACE. With ``returns`` the caller comes back to us by a new CallParked after the target hangs up
+    (revenue recovery), else the switch hangs the caller up.
+    """
+
+    command_id: str
+    legs: list[Leg]
     early_media: str = "ignore"
     returns: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class JoinQueue(Command):
+    """Stand in the line of a queue, or ask where one stands in it: answered by QueueJoined, or by QueueFull.
+
+    ``since`` orders the line: when the caller began to wait, UTC microseconds.
+    """
+
+    queue: str
+    callers_max: int
+    since: int
+
+
+@dataclass(slots=True, kw_only=True)
+class LeaveQueue(Command):
+    """Leave the line of a queue; not to stand in it is no error."""
+
+    queue: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -171,3 +260,8 @@ class Turn:
         if self.commands:
             plain["c"] = [to_plain(command) for command in self.commands]
         return plain
+
+
+def legs_of(dial: dict[str, Any]) -> list[dict[str, Any]]:
+    """The legs of a journalled Dial. Before calls rang several targets at once it held the one leg itself."""
+    return dial.get("legs") or [dial]

@@ -26,7 +26,9 @@ class CallParked(Event):
     """The caller's leg waits for us (CHANNEL_PARK). For a known call it means "came back after a bridge".
 
     ``paused`` is what of this very call somebody has switched off, as subject -> why: its number, its publisher, or the
-    engine itself (a drain).
+    engine itself (a drain). What the way in says of the caller is believed of a trusted trunk alone: ``asserted_number``
+    (P-Asserted-Identity), ``attestation`` (A, B or C), ``tags`` (X-Tag-NAME and X-Zip as ``zip_code``). ``private``: the
+    caller asked that nobody be shown the number.
     """
 
     core_uuid: str
@@ -40,6 +42,10 @@ class CallParked(Event):
     timer_id: str = ""
     sub_ids: dict[str, str] = field(default_factory=dict)
     paused: dict[str, str] = field(default_factory=dict)
+    asserted_number: str = ""
+    attestation: str = ""
+    private: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +54,7 @@ class AppCompleted(Event):
 
     ``digits`` are what the caller keyed into the collect command of this id, partial ones included; "" is none.
     ``cause`` is a bridge's originate_disposition: the only word there is of a gateway that made no leg at all.
+    ``recorded_ms`` is the length of the message that a record command took.
     """
 
     command_id: str
@@ -55,6 +62,7 @@ class AppCompleted(Event):
     answered_at: int = 0
     digits: str = ""
     cause: str = ""
+    recorded_ms: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -127,6 +135,44 @@ class UsageRead(Event):
 
 
 @dataclass(slots=True, kw_only=True)
+class QueueJoined(Event):
+    """The caller stands in a queue, at this place from 1, of so many who wait."""
+
+    queue: str
+    position: int
+    waiting: int
+
+
+@dataclass(slots=True, kw_only=True)
+class QueueFull(Event):
+    """As many callers as may wait do so already; this one does not stand in the line."""
+
+    queue: str
+    waiting: int
+    limit: int
+
+
+@dataclass(slots=True, kw_only=True)
+class QueueTurn(Event):
+    """Something may be free for this caller, who is the first in line whom it suits."""
+
+    queue: str
+
+
+@dataclass(slots=True, kw_only=True)
+class LookedUp(Event):
+    """What LookUp found: ``status`` is ok with ``data`` (plain JSON, bounded), or why there is none.
+
+    unavailable: the database did not answer in time; http besides: timeout, refused (not allowed to ask there),
+    failed (no connection, or no HTTP), bad_answer (a status that is no 2xx, no JSON, too long).
+    """
+
+    command_id: str
+    status: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
 class TimerFired(Event):
     """A timer that this call started has come due and was not cancelled."""
 
@@ -186,7 +232,8 @@ EVENTS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
         CallParked, AppCompleted, LegBridged, LegEnded, CallHungUp, CallEnded, SlotReserved, SlotRefused, UsageRead,
-        TimerFired, CommandFailed, CallAdopted, CallVanished, OperatorHangup, OperatorRedirect,
+        QueueJoined, QueueFull, QueueTurn, LookedUp, TimerFired, CommandFailed, CallAdopted, CallVanished, OperatorHangup,
+        OperatorRedirect,
     )
 }  # fmt: skip
 
@@ -211,8 +258,16 @@ def to_plain(value: Any) -> dict[str, Any]:
     for name, default in _fields(type(value)):
         held = getattr(value, name)
         if held != default:
-            plain[name] = held
+            plain[name] = [_part(one) for one in held] if type(held) is list else held
     return plain
+
+
+def _part(value: Any) -> Any:
+    """One of a list: a part of a command (Leg) becomes plain too, its kind going without saying."""
+    if not dataclasses.is_dataclass(value):
+        return value
+    fields = ((name, default, getattr(value, name)) for name, default in _fields(type(value)))
+    return {name: held for name, default, held in fields if held != default}
 
 
 def event_from_plain(call_id: str, plain: dict[str, Any]) -> Event:

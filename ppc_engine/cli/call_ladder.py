@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ppc_engine.calls.commands import legs_of
 from ppc_engine.cli.call_steps import Known, cause_told, keyed, printable, seconds
 from ppc_engine.cli.call_text import offset
 
@@ -204,8 +205,10 @@ def _draw_collect(drawing: _Drawing, command: Data) -> None:
 
 
 def _draw_dial(drawing: _Drawing, command: Data) -> None:
-    target = drawing.known.leg(command["leg_id"])
-    drawing.note(drawing.known.at, f"bridge {target}, ring at most {seconds(command['ring_ms_max'])}")
+    legs = legs_of(command)
+    targets = " or ".join(drawing.known.leg(leg["leg_id"]) for leg in legs)
+    ring_ms_max = max(leg["ring_ms_max"] for leg in legs)
+    drawing.note(drawing.known.at, f"bridge {targets}, ring at most {seconds(ring_ms_max)}")
 
 
 _COMMANDS: Mapping[str, _Draw] = {

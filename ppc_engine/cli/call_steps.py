@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ppc_engine.calls.commands import legs_of
+
 Data = Mapping[str, Any]
 Wording = Callable[[Data, "Known"], str]
 
@@ -137,7 +139,7 @@ def _on_completed(data: Data, known: Known) -> str:
         case "CollectDigits":
             return f"{keyed(data.get('digits', ''))}{took}"
         case "Dial":
-            return f"bridge to {known.leg(command['leg_id'])} ended{took}"
+            return f"bridge to {' or '.join(known.leg(leg['leg_id']) for leg in legs_of(command))} ended{took}"
     return f"{data['app'] or 'an application'} of an unknown command ended"
 
 
@@ -189,6 +191,9 @@ EVENTS: Mapping[str, Wording] = {
     "SlotReserved": lambda data, known: f"slot taken: {_caps(known.leases.get(data['lease_id'], {}))}",
     "SlotRefused": lambda data, _: f"no slot: {_full(data['full'])}",
     "UsageRead": lambda data, _: f"slots in use: {_listed(data['used']) or 'none'}",
+    "QueueJoined": lambda data, _: f"stands in queue {data['queue']}: place {data['position']} of {data['waiting']}",
+    "QueueFull": lambda data, _: f"queue {data['queue']} is full: {data['waiting']} wait, at most {data['limit']} may",
+    "QueueTurn": lambda data, _: f"first in queue {data['queue']} for whom something may be free",
     "TimerFired": lambda data, _: f"timer {data['name']} fired",
     "CommandFailed": lambda data, known: f"the switch refused {_command(data, known)}: {data['reason']}",
     "CallAdopted": _on_adopted,
@@ -310,15 +315,30 @@ def _collect(data: Data, _known: Known) -> str:
 
 
 def _dial(data: Data, known: Known) -> str:
-    way = f" by gateway {data['gateway']}" if data.get("gateway") else ""
     comes_back = ", the caller comes back" if data.get("returns") else ""
-    rings = f"rings at most {seconds(data['ring_ms_max'])}"
-    return f"dial {known.leg(data['leg_id'])}: {data['destination']}{way}, {rings}{comes_back}"
+    return f"dial {'; and '.join(_leg(leg, known) for leg in legs_of(data))}{comes_back}"
+
+
+def _leg(leg: Data, known: Known) -> str:
+    """One target that is rung: where, for how long, what it sees, and what it must do first."""
+    told = [f"{known.leg(leg['leg_id'])}: {leg['destination']}"]
+    if leg.get("gateway"):
+        told[0] += f" by gateway {leg['gateway']}"
+    told.append(f"rings at most {seconds(leg['ring_ms_max'])}")
+    if leg.get("caller_id"):
+        told.append(f"caller id {leg['caller_id']}")
+    if leg.get("headers"):
+        told.append(f"headers {', '.join(sorted(leg['headers']))}")
+    if leg.get("whisper"):
+        told.append(f"whispers {leg['whisper']}")
+    if leg.get("accept_prompt"):
+        told.append(f"must key {leg['accept_digit']} within {seconds(leg['accept_ms_max'])}")
+    return ", ".join(told)
 
 
 COMMANDS: Mapping[str, Wording] = {
     "Answer": lambda _data, _: "answer the caller",
-    "Play": lambda data, _: f"play prompt {data['prompt']}",
+    "Play": lambda data, _: f"{'loop' if data.get('loops') else 'play'} prompt {data['prompt']}",
     "CollectDigits": _collect,
     "Dial": _dial,
     "BreakApp": lambda data, _: "stop gathering digits" if data.get("gathering") else "stop the prompt",
@@ -329,5 +349,7 @@ COMMANDS: Mapping[str, Wording] = {
     "ReadUsage": lambda data, _: f"read slots in use of {', '.join(data['caps'])}",
     "StartTimer": lambda data, _: f"start timer {data['name']}, {seconds(data['after_ms'])}",
     "CancelTimer": lambda data, _: f"cancel timer {data['name']}",
+    "JoinQueue": lambda data, _: f"wait in queue {data['queue']}, at most {data['callers_max']} callers",
+    "LeaveQueue": lambda data, _: f"leave queue {data['queue']}",
     "Finish": lambda _data, _: "write the record",
 }

@@ -20,6 +20,8 @@ from ppc_engine.calls.commands import (
     Finish,
     Hangup,
     HangupLeg,
+    JoinQueue,
+    LeaveQueue,
     Play,
     ReadUsage,
     ReleaseSlot,
@@ -145,7 +147,7 @@ def words(command: Command) -> str:
         case Answer():
             return "answer"
         case Play():
-            return f"play {command.prompt}"
+            return f"{'loop' if command.loops else 'play'} {command.prompt}"
         case CollectDigits():
             return f"collect {command.prompt}"
         case ReadUsage():
@@ -155,9 +157,13 @@ def words(command: Command) -> str:
         case ReleaseSlot():
             return f"release {command.lease_id.removeprefix(CALL_ID) or ':call'}"
         case Dial():
-            return f"dial {command.destination.removeprefix('sip:').partition('@')[0]}"
+            return f"dial {' '.join(leg.destination.removeprefix('sip:').partition('@')[0] for leg in command.legs)}"
         case BreakApp():
             return "break"
+        case JoinQueue():
+            return f"join {command.queue}"
+        case LeaveQueue():
+            return f"leave {command.queue}"
         case Hangup():
             return f"hangup {command.cause}"
         case HangupLeg():

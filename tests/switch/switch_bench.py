@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from ppc_engine.calls.commands import Dial, Play
+from ppc_engine.calls.commands import Dial, Leg, Play
 from ppc_engine.calls.events import Event
 from ppc_engine.ports import NoTelemetry
 from ppc_engine.switch.esl_switch import ESLSwitch, SwitchState
@@ -61,11 +61,12 @@ def play(number: int, call_id: str = CALL) -> Play:
 
 
 def dial(number: int, *, returns: bool) -> Dial:
-    return Dial(
-        call_id=CALL, command_id=f"{CALL}.{number}", attempt_id=f"{CALL}:{number}",
-        leg_id=f"b38fa20f-f444-41cd-98dc-e60f34b6c2{number:02}", destination="+18005550100", gateway="carrier",
-        ring_ms_max=20_000, progress_ms_max=8_000, connected_ms_max=60_000, returns=returns,
+    leg = Leg(
+        attempt_id=f"{CALL}:{number}", leg_id=f"b38fa20f-f444-41cd-98dc-e60f34b6c2{number:02}",
+        destination="+18005550100", gateway="carrier", ring_ms_max=20_000, progress_ms_max=8_000,
+        connected_ms_max=60_000,
     )  # fmt: skip
+    return Dial(call_id=CALL, command_id=f"{CALL}.{number}", legs=[leg], returns=returns)
 
 
 def completed(number: int) -> bytes:

@@ -20,6 +20,7 @@ from ppc_engine.calls.commands import (
     Finish,
     Hangup,
     HangupLeg,
+    Leg,
     Play,
 )
 from ppc_engine.switch.encode import Site, api_line, arm_timer, checked_frame, delete_timer, dump, messages
@@ -29,10 +30,17 @@ CALL = "6a384bff-f251-4114-8edb-6875d134c1f7"
 LEG = "b38fa20f-f444-41cd-98dc-e60f34b6c27b"
 SITE = Site("trunks", "/usr/share/freeswitch/sounds/ppc")
 
-DIAL = Dial(
-    call_id=CALL, command_id=f"{CALL}.7", attempt_id=f"{CALL}:2", leg_id=LEG, destination="+18005550100",
-    gateway="carrier-1", ring_ms_max=25_000, progress_ms_max=7_001, connected_ms_max=3_600_000,
+GATEWAY_LEG = Leg(
+    attempt_id=f"{CALL}:2", leg_id=LEG, destination="+18005550100", gateway="carrier-1", ring_ms_max=25_000,
+    progress_ms_max=7_001, connected_ms_max=3_600_000,
 )  # fmt: skip
+FULL_LEG = Leg(
+    attempt_id=f"{CALL}:3", leg_id="0c3f1c8e-5f5c-4a59-8f2f-6d1f6f0c0b11", destination="sip:sales@10.1.2.3:5070",
+    ring_ms_max=20_000, progress_ms_max=6_000, connected_ms_max=60_000, caller_id="+13105550100",
+    headers={"X-Call-Token": "abc", "X-Zip": "90210"}, whisper="roofing_call", accept_prompt="press_one",
+    accept_digit="1", accept_ms_max=12_000,
+)  # fmt: skip
+DIAL = Dial(call_id=CALL, command_id=f"{CALL}.7", legs=[GATEWAY_LEG])
 COLLECT = CollectDigits(
     call_id=CALL, command_id=f"{CALL}.3", prompt="ask_zip", digits_min=1, digits_max=5, first_digit_ms_max=6_000,
     next_digit_ms_max=3_000,
@@ -42,6 +50,11 @@ EVERY = (
     Answer(call_id=CALL, command_id=f"{CALL}.1"), PLAY, COLLECT, DIAL, BreakApp(call_id=CALL),
     Hangup(call_id=CALL, cause="USER_BUSY"), HangupLeg(call_id=CALL, leg_id=LEG, cause="ALLOTTED_TIMEOUT"),
 )  # fmt: skip
+
+
+def to(**changed: Any) -> Dial:
+    """The dial, its one leg changed."""
+    return dataclasses.replace(DIAL, legs=[dataclasses.replace(GATEWAY_LEG, **changed)])
 
 
 def written(command: Command, *, returns_now: bool = False) -> list[str]:
@@ -82,7 +95,7 @@ RETURNS = "hangup_after_bridge=false transfer_after_bridge=ppc_reclaim:XML:ppc"
         ),
         (DIAL, [execute("bridge", f"{BRIDGE}gateway/carrier-1/+18005550100", 7)]),
         (
-            dataclasses.replace(DIAL, gateway="", destination="sip:sales@10.1.2.3:5070"),
+            to(gateway="", destination="sip:sales@10.1.2.3:5070"),
             [execute("bridge", f"{BRIDGE}trunks/sales@10.1.2.3:5070", 7)],
         ),
         (
@@ -150,21 +163,53 @@ def read_message(frame: str) -> tuple[str, dict[str, str]]:
     return first, headers
 
 
-def read_dial_string(text: str) -> tuple[dict[str, str], dict[str, str], str]:
-    """As switch_ivr_originate reads it: brackets found by counting, values split at commas, then at ``=``."""
-    found: list[dict[str, str]] = []
-    for opening, closing in ("{}", "[]"):
-        variables = {}
-        if text.startswith(opening):
-            inside, text = text[1:].split(closing, 1)
-            assert opening not in inside
-            assert not inside.startswith("^^")
-            variables = dict(pair.split("=", 1) for pair in inside.split(","))
-        found.append(variables)
-    # Nothing that would make it more than one leg, expand, quote, or open another set of variables.
-    assert not set(text) & set(",|<>{}[]$\\'\" ^")
-    assert ":_:" not in text
-    return found[0], found[1], text
+def read_dial_string(text: str) -> tuple[dict[str, str], list[tuple[dict[str, str], str]]]:
+    """As switch_ivr_originate reads it: brackets end at the first closing one, values split at commas, then at ``=``;
+    a comma behind a leg's address begins the next leg."""
+
+    def variables(opening: str, closing: str, rest: str) -> tuple[dict[str, str], str]:
+        if not rest.startswith(opening):
+            return {}, rest
+        inside, rest = rest[1:].split(closing, 1)
+        assert not set(inside) & set(opening + "'\"\\^$")
+        return dict(pair.split("=", 1) for pair in inside.split(",")), rest
+
+    for_all, text = variables("{", "}", text)
+    legs = []
+    while text:
+        for_leg, text = variables("[", "]", text)
+        way, comma, text = text.partition(",")
+        assert bool(text) == bool(comma)
+        # Nothing that would make it more than one leg, expand, quote, or open another set of variables.
+        assert not set(way) & set("|<>{}[]$\\'\" ^")
+        assert ":_:" not in way
+        legs.append((for_leg, way))
+    return for_all, legs
+
+
+def assert_rings(command: Dial, argument: str) -> None:
+    """Every leg of the dial, and nothing else, with the variables that its fields stand for."""
+    for_all, legs = read_dial_string(argument)
+    assert set(for_all) <= {"bridge_early_media"}
+    assert len(legs) == len(command.legs)
+    for (for_leg, way), leg in zip(legs, command.legs, strict=True):
+        assert for_leg["origination_uuid"] == leg.leg_id
+        assert for_leg["ppc_call"] == command.call_id
+        assert {name: value for name, value in for_leg.items() if name.startswith("sip_h_")} == {
+            f"sip_h_{name}": value for name, value in leg.headers.items()
+        }
+        number = for_leg.get("origination_caller_id_number", "")
+        assert number == ("anonymous" if leg.caller_id == "withheld" else leg.caller_id)
+        heard = [f"{SITE.prompts_dir}/{name}.wav" for name in (leg.whisper, leg.accept_prompt) if name]
+        assert for_leg.get("group_confirm_file", "").endswith("!".join(heard))
+        if heard:
+            assert for_leg["group_confirm_key"] == (leg.accept_digit if leg.accept_prompt else "exec")
+        assert len(for_leg) == 5 + bool(number) + len(leg.headers) + 3 * bool(heard)
+        kind, rest = way.removeprefix("sofia/").split("/", 1)
+        if leg.gateway:
+            assert (kind, rest) == ("gateway", f"{leg.gateway}/{leg.destination}")
+        else:
+            assert (kind, rest) == (SITE.profile, leg.destination.removeprefix("sip:"))
 
 
 def assert_means(command: Command, frames: list[str]) -> None:
@@ -181,16 +226,7 @@ def assert_means(command: Command, frames: list[str]) -> None:
     argument = headers.get("execute-app-arg", "")
     assert "$" not in argument
     if isinstance(command, Dial):
-        for_all, for_leg, way = read_dial_string(argument)
-        assert set(for_all) <= {"bridge_early_media"}
-        assert for_leg["origination_uuid"] == command.leg_id
-        assert for_leg["ppc_call"] == command.call_id
-        assert len(for_leg) == 5
-        kind, rest = way.removeprefix("sofia/").split("/", 1)
-        if command.gateway:
-            assert (kind, rest) == ("gateway", f"{command.gateway}/{command.destination}")
-        else:
-            assert (kind, rest) == (SITE.profile, command.destination.removeprefix("sip:"))
+        assert_rings(command, argument)
     elif isinstance(command, CollectDigits):
         words = argument.split(" ")
         assert len(words) == 10
@@ -217,11 +253,26 @@ TEXT_FIELDS = {
     type(command): [f.name for f in dataclasses.fields(command) if isinstance(getattr(command, f.name), str)]
     for command in EVERY
 }
+TEXT_FIELDS[Dial] += [f"leg.{f.name}" for f in dataclasses.fields(Leg) if isinstance(getattr(FULL_LEG, f.name), str)]
+TEXT_FIELDS[Dial] += ["leg.header name", "leg.header value"]
+
+
+LAWFUL = {f"leg.{name}": value for name, value in dataclasses.asdict(FULL_LEG).items() if isinstance(value, str)}
+LAWFUL |= {"leg.header name": "X-Zip", "leg.header value": "90210"}
+
+
+def with_leg_text(command: Dial, fields: dict[str, str]) -> Dial:
+    """The dial with a full second leg beside the first, whose fields are changed."""
+    name, value = fields.pop("header name", "X-Zip"), fields.pop("header value", "90210")
+    second = dataclasses.replace(FULL_LEG, headers={"X-Call-Token": "abc", name: value})
+    return dataclasses.replace(command, legs=[GATEWAY_LEG, dataclasses.replace(second, **fields)])
 
 
 def with_text(command: Command, fields: dict[str, str]) -> None:
     """Refused, or written so that it means what it says: there is no third."""
-    changed = dataclasses.replace(command, **fields)
+    changed = dataclasses.replace(command, **{name: text for name, text in fields.items() if "." not in name})
+    if isinstance(changed, Dial):
+        changed = with_leg_text(changed, {name[4:]: text for name, text in fields.items() if "." in name})
     try:
         frames = written(changed)
     except ForbiddenTextError:
@@ -243,7 +294,7 @@ def test_a_hundred_thousand_random_strings() -> None:
     fields = [(command, name) for command in EVERY for name in TEXT_FIELDS[type(command)]]
     for number in range(50_000):
         command, name = fields[number % len(fields)]
-        lawful, cut = getattr(command, name), draw.randint(0, 40)
+        lawful, cut = LAWFUL[name] if name in LAWFUL else getattr(command, name), draw.randint(0, 40)
         with_text(command, {name: "".join(draw.choices(pieces, k=draw.randint(1, 5)))})
         with_text(command, {name: lawful[:cut] + draw.choice(pieces) + lawful[cut:]})
 
@@ -257,16 +308,20 @@ def test_a_command_of_another_call_is_refused() -> None:
 @given(st.one_of(st.integers(), st.booleans(), st.floats(), texts))
 @example(2**31)
 def test_only_whole_numbers_within_their_limits_are_written(value: Any) -> None:
-    for command, name in ((DIAL, "ring_ms_max"), (DIAL, "connected_ms_max"), (COLLECT, "first_digit_ms_max")):
+    for changed in (
+        to(ring_ms_max=value),
+        to(connected_ms_max=value),
+        dataclasses.replace(COLLECT, first_digit_ms_max=value),
+    ):
         try:
-            frames = written(dataclasses.replace(command, **{name: value}))
+            frames = written(changed)
         except ForbiddenTextError:
             continue
         assert type(value) is int
         assert 0 < value <= 24 * 3_600_000
-        assert_means(dataclasses.replace(command, **{name: value}), frames)
+        assert_means(changed, frames)
 
 
 def test_a_ring_time_is_never_shortened_by_rounding() -> None:
     for ring_ms, seconds in ((1, 1), (999, 1), (1_000, 1), (1_001, 2), (25_500, 26)):
-        assert f"leg_timeout={seconds}," in written(dataclasses.replace(DIAL, ring_ms_max=ring_ms))[0]
+        assert f"leg_timeout={seconds}," in written(to(ring_ms_max=ring_ms))[0]
