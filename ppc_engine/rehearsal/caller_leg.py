@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from ppc_engine.calls.commands import Answer, BreakApp, CollectDigits, Hangup, Play
 from ppc_engine.calls.events import AppCompleted, CallEnded, Event
 from ppc_engine.rehearsal.agenda import Agenda, Plan
-from ppc_engine.rehearsal.people import HangUp, People, timed_keys
+from ppc_engine.rehearsal.people import MS, HangUp, People, timed_keys
 
-MS = 1_000
 PROMPT_MS = 2_000  # A prompt whose length nobody said.
 SIP_STATUS = {
     "UNALLOCATED_NUMBER": 404, "NO_ROUTE_DESTINATION": 404, "USER_BUSY": 486, "CALL_REJECTED": 603,

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from ppc_engine.catalog.model import Model, Slug
 
+MS = 1_000  # microseconds
 DAY_MS = 86_400_000
 PAUSES_MS = {"w": 500, "W": 1_000}  # As FreeSWITCH's send_dtmf has them.
 THINK_MS = 1_000  # From the end of a prompt to the first key.

@@ -6,7 +6,7 @@ qualifier's judge; what is around it is ``World``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from ppc_engine.calls.fold import build_cdr
 from ppc_engine.calls.record import CDR
 from ppc_engine.calls.state import CallContext
 from ppc_engine.rehearsal.people import People
-from ppc_engine.rehearsal.told import Visit, visits
+from ppc_engine.rehearsal.told import Visit, decisions, visits
 from ppc_engine.rehearsal.world import Offer, RehearsalError, Slots, World
 
 EVENTS_MAX = 5_000  # A call of more events than this goes round in circles.
@@ -30,7 +30,8 @@ OnTurn = Callable[[World, Turn], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsed:
-    """Everything that a rehearsed call came to. ``heard`` are the prompts that the caller heard, in order."""
+    """Everything that a rehearsed call came to. ``heard`` are the prompts that the caller heard, in order;
+    ``selections`` every choice among targets, with all candidates and all reasons."""
 
     facts: list[dict[str, Any]]
     cdr: CDR
@@ -38,6 +39,7 @@ class Rehearsed:
     path: tuple[Visit, ...]
     heard: tuple[str, ...]
     tags: dict[str, str]
+    selections: tuple[Mapping[str, Any], ...]
 
 
 def rehearse(
@@ -78,4 +80,5 @@ def rehearse(
         path=visits(facts),
         heard=tuple(world.caller.heard),
         tags=dict(call.state.run.tags) if call.state.run else {},
+        selections=tuple(decisions(facts, "selection")),
     )

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ppc_engine.calls.commands import Dial, HangupLeg
+from ppc_engine.calls.commands import Dial, HangupLeg, TakeBack
 from ppc_engine.calls.events import CallParked, Event, LegBridged, LegEnded
-from ppc_engine.rehearsal.caller_leg import MS, CallerLeg, Running
-from ppc_engine.rehearsal.people import People, Phone
+from ppc_engine.rehearsal.caller_leg import CallerLeg, Running
+from ppc_engine.rehearsal.people import MS, People, Phone
 
 REFUSALS = {
     "busy": ("USER_BUSY", 486, "recv_refuse"),
@@ -138,6 +138,14 @@ class TargetLegs:
 
     def _hung_up_ringing(self, leg: Leg, cause: str, disposition: str) -> Event | None:
         return self._failed(leg, cause, 0, disposition)
+
+    def take_back(self, _command: TakeBack) -> None:
+        """The caller is taken out of a talk and parked again; the target's leg ends."""
+        for leg in self._legs.values():
+            if leg.up and leg.bridged_at:
+                ended = self._end(leg, "NORMAL_CLEARING", "send_bye", 200)
+                self._agenda.add(0, lambda ended=ended: ended)  # type: ignore[misc]
+        self._agenda.add(0, self._parked)
 
     def caller_went(self) -> list[Event]:
         """The caller's leg is over: so are all others."""

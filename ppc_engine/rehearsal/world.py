@@ -27,11 +27,12 @@ from ppc_engine.calls.commands import (
     ReleaseSlot,
     ReserveSlot,
     StartTimer,
+    TakeBack,
 )
 from ppc_engine.calls.events import CallParked, Event, SlotRefused, SlotReserved, TimerFired, UsageRead
 from ppc_engine.rehearsal.agenda import AT_ONCE, Agenda, Plan
-from ppc_engine.rehearsal.caller_leg import MS, CallerLeg
-from ppc_engine.rehearsal.people import People
+from ppc_engine.rehearsal.caller_leg import CallerLeg
+from ppc_engine.rehearsal.people import MS, People
 from ppc_engine.rehearsal.target_legs import TargetLegs
 from ppc_engine.values.errors import PPCError
 
@@ -93,6 +94,7 @@ class World:
             Hangup: self.caller.hang_up,
             Dial: self.legs.dial,
             HangupLeg: self.legs.hang_up_leg,
+            TakeBack: self.legs.take_back,
             StartTimer: self._start_timer,
             CancelTimer: self._cancel_timer,
             ReserveSlot: self._reserve,
