@@ -26,9 +26,9 @@ class CallParked(Event):
     """The caller's leg waits for us (CHANNEL_PARK). For a known call it means "came back after a bridge".
 
     ``paused`` is what of this very call somebody has switched off, as subject -> why: its number, its publisher, or the
-    engine itself (a drain). What the way in says of the caller is believed of a trusted trunk alone: ``asserted_number``
-    (P-Asserted-Identity), ``attestation`` (A, B or C), ``tags`` (X-Tag-NAME and X-Zip as ``zip_code``). ``private``: the
-    caller asked that nobody be shown the number.
+    engine itself (a drain). What the way in says of the caller is believed of a trusted trunk alone:
+    ``asserted_number`` (P-Asserted-Identity), ``attestation`` (A, B or C), ``tags`` (X-Tag-NAME, and X-Zip as
+    ``zip_code``). ``private``: the caller asked that nobody be shown the number.
     """
 
     core_uuid: str
@@ -232,8 +232,8 @@ EVENTS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
         CallParked, AppCompleted, LegBridged, LegEnded, CallHungUp, CallEnded, SlotReserved, SlotRefused, UsageRead,
-        QueueJoined, QueueFull, QueueTurn, LookedUp, TimerFired, CommandFailed, CallAdopted, CallVanished, OperatorHangup,
-        OperatorRedirect,
+        QueueJoined, QueueFull, QueueTurn, LookedUp, TimerFired, CommandFailed, CallAdopted, CallVanished,
+        OperatorHangup, OperatorRedirect,
     )
 }  # fmt: skip
 
