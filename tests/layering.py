@@ -26,7 +26,7 @@ FLOORS = {
 TOP = ("settings", "live_config", "wiring", "cli", "__main__")  # floor 4, each may import those before it
 
 THIRD_PARTY = {
-    0: {"pydantic", "phonenumbers", "cel_expr_python"},
+    0: {"pydantic", "phonenumbers", "cel_expr_python", "holidays"},
     1: set(),
     2: {"gevent", "greenlet", "orjson"},
 }

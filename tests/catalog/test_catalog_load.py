@@ -18,7 +18,8 @@ MISTAKES = [
         RADIO,
         "zone: UTC",
         "zone: UTC\ntelephone: 1",
-        '4:1: telephone: unknown key "telephone" (remove it; known here: id, name, zone, concurrency_cap, caps, buyers_blocked, targets_blocked, offers)',
+        '4:1: telephone: unknown key "telephone" (remove it; known here: id, name, zone, concurrency_cap, caps, '
+        "buyers_blocked, targets_blocked, offers)",
     ),
     (ROOFING, "flow: roofing\n", "", '1:1: flow: missing (add "flow: ...")'),
     # Wrong types and values, in plain words.
