@@ -35,7 +35,14 @@ class Operating(Hunting):
         else:
             self._leave("SUBSCRIBER_ABSENT", "blocked", "paused")  # 480: nobody there for now.
 
+    def _taken_before(self, event: OperatorHangup | OperatorRedirect) -> bool:
+        """Whether this order was taken already: an engine that died before it could note that gives it again."""
+        before, self.state.last_order = self.state.last_order, max(self.state.last_order, event.action)
+        return event.action <= before
+
     def _on_operator_hangup(self, event: OperatorHangup) -> None:
+        if self._taken_before(event):
+            return
         self._tell("operator", {"verb": "hangup", **_order(event)})
         if self.state.phase is Phase.LEAVING:
             self._give(Hangup(call_id=self.state.call_id, cause="NORMAL_CLEARING"))
@@ -44,8 +51,10 @@ class Operating(Hunting):
             self._leave("NORMAL_CLEARING" if self.state.answered_at else "CALL_REJECTED", OUTCOME)
 
     def _on_operator_redirect(self, event: OperatorRedirect) -> None:
+        if self._taken_before(event):
+            return
         wanted = {"target": event.target} if event.target else {"node": event.node}
-        refused = self._against_redirect(event)
+        refused = self.against_redirect(event)
         told = {"verb": "redirect", **_order(event), **wanted}
         self._tell("operator", {**told, "refused": refused} if refused else told)
         if refused:
@@ -58,7 +67,7 @@ class Operating(Hunting):
         else:
             self._stop_ringing()
 
-    def _against_redirect(self, event: OperatorRedirect) -> str:
+    def against_redirect(self, event: OperatorRedirect) -> str:
         """Why the order cannot be followed by this call, "" when it can."""
         run = self.state.run
         if run is None or self.state.phase not in (Phase.FLOW, Phase.HUNTING):

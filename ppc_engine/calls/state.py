@@ -94,6 +94,7 @@ class CallState:
     hung_up_in: str = ""
     end_seen: bool = False
     redirect: dict[str, str] = field(default_factory=dict)
+    last_order: int = 0
 
 
 _ADAPTER = TypeAdapter(CallState)

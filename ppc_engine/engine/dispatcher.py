@@ -18,9 +18,11 @@ from ppc_engine.calls.events import CallParked, Event, TimerFired
 from ppc_engine.calls.fold import build_cdr
 from ppc_engine.calls.record import CDR
 from ppc_engine.calls.state import CallContext
+from ppc_engine.catalog.model import TrackingNumber
 from ppc_engine.engine.call_runner import CallRunner
 from ppc_engine.engine.timers import Timers
 from ppc_engine.ports import CallJournal, CapacityStore, Clock, Switch, Telemetry
+from ppc_engine.routing.attribution import attribute
 
 
 class CDRSink(Protocol):
@@ -52,6 +54,7 @@ class Dispatcher:
         log: Log,
         monotonic: Callable[[], float] = time.perf_counter,
         refusing: Callable[[], bool] = lambda: False,
+        paused: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.clock = clock
         self.switch = switch
@@ -63,6 +66,7 @@ class Dispatcher:
         self.log = log
         self.monotonic = monotonic
         self._refusing = refusing
+        self.paused = paused
         self.timers = Timers(clock, self._timer_fired)
         self.calls: dict[str, CallRunner] = {}
 
@@ -81,7 +85,11 @@ class Dispatcher:
         runner.post(event)
 
     def _start(self, event: CallParked) -> CallRunner:
-        runner = CallRunner(self, Call.new(self.context(), event.call_id))
+        context = self.context()
+        paused = self.paused()
+        if paused:
+            _tell_paused(event, attribute(event.dialed_number, context.numbers), paused)
+        runner = CallRunner(self, Call.new(context, event.call_id))
         runner.unsent_since = self.monotonic()
         self.calls[event.call_id] = runner
         self.telemetry.call_started()
@@ -135,3 +143,11 @@ class Dispatcher:
         self.telemetry.bug(where)
         told = "".join(traceback.format_exception(error))
         self.log("bug", call_id, where=where, traceback=told)
+
+
+def _tell_paused(event: CallParked, number: TrackingNumber | None, paused: Mapping[str, str]) -> None:
+    """Note in the offer what of this very call is paused, so that the journal knows why it was refused."""
+    subjects = ["engine"]
+    if number is not None:
+        subjects += [f"number:{number.number}", f"publisher:{number.publisher}", f"campaign:{number.campaign}"]
+    event.paused = {subject: paused[subject] for subject in subjects if subject in paused}

@@ -24,7 +24,8 @@ EVENTS = (
 )  # fmt: skip
 DROP_REASONS = ("foreign", "malformed", "repeated", "unknown_call", "late", "lost", "mailbox_full", "not_claimed")
 COMMAND_RESULTS = ("ok", "refused", "timeout", "away")
-BUGS = ("call", "fold", "replay", "dispatch", "lease_released_twice", "service", "scrape", "http")
+BUGS = ("call", "fold", "replay", "dispatch", "lease_released_twice", "service", "operator", "scrape", "http")
+ORDER_VERBS = ("pause", "drain", "cap_reset", "hangup", "redirect", "reload")
 NEVER_CONNECTED = -1
 OWNERS_MAX = 2_000  # Label values of ppc_leases; a network with more owners sees the rest under "other".
 
@@ -42,6 +43,8 @@ GAUGES = {
     "events_late": ("ppc_switch_events_late", "Events read more than a second after they happened, since the start."),
     "event_delay_s": ("ppc_switch_event_delay_max_seconds", "Longest time from an event's stamp to its reading."),
     "cdr_backlog": ("ppc_cdr_backlog", "Finished calls whose CDR waits to be committed."),
+    "paused": ("ppc_paused", "Targets, buyers, publishers, campaigns and numbers that an operator has paused."),
+    "draining": ("ppc_draining", "1 while no new calls are taken because an operator said so."),
 }
 
 T = TypeVar("T")
@@ -67,6 +70,7 @@ class Metrics:
         )
         self._written = Tally("ppc_cdrs_written", "CDRs committed.")
         self._write_failures = Tally("ppc_cdr_write_failures", "Batches of CDRs that could not be committed.")
+        self._orders = Tally("ppc_operator_orders", "Orders of operators that were obeyed.", {"verb": ORDER_VERBS})
         self._bugs = Tally("ppc_bugs", "Things that happened and cannot.", {"where": BUGS})
         self._decision = Distribution("ppc_decision_seconds", "From park event to first command.", DECISION_BOUNDS_S)
         self._silence = Distribution("ppc_call_silence_seconds", "How long a caller heard nothing.", SILENCE_BOUNDS_S)
@@ -134,6 +138,10 @@ class Metrics:
 
     # What wiring and this package tell
 
+    def order_obeyed(self, verb: str) -> None:
+        """An order of an operator came into force or was done."""
+        self._orders.add(verb)
+
     def hub_delayed(self, seconds: float) -> None:
         """How much later than asked the event loop came back to a sleeper."""
         self._hub.observe(seconds)
@@ -160,7 +168,7 @@ class Metrics:
         for counted in (
             self._started, self._adopted, self._estimated, self._calls, self._attempts, self._refused, self._decision,
             self._silence, self._events, self._dropped, self._commands, self._claims, self._reconnects, self._written,
-            self._write_failures, self._write, self._hub, self._bugs,
+            self._write_failures, self._write, self._hub, self._orders, self._bugs,
         ):  # fmt: skip
             yield counted.family()
         yield self._switch_family()
