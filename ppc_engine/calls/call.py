@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ppc_engine.calls import ids
 from ppc_engine.calls.commands import BreakApp, CancelTimer, Hangup, Turn
 from ppc_engine.calls.events import (
     AppCompleted,
@@ -107,7 +106,7 @@ class Call(Operating):
                 "code": context.code_version,
                 "revision": context.revision,
                 "data": dict(context.data_hashes),
-                "token": ids.call_token(context.key, state.call_id),
+                "token": self._token(),
                 "number": dict(number) if number else None,
                 "caller_kind": kind,
                 "caller_key": state.caller_key,

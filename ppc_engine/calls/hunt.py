@@ -139,7 +139,7 @@ class Hunting(Turning):
         state, attempt = self.state, self._current()
         buyer, target = self.context.catalog.targets[attempt.target]
         recovery = self._campaign().recovery
-        attempt.leg_id = ids.leg_id(self.context.key, attempt.attempt_id)
+        attempt.leg_id = self._leg_id(attempt.attempt_id)
         attempt.command_id = state.pending = self._next_command_id()
         attempt.returns = recovery is not None and state.reroutes < recovery.reroutes_max
         attempt.dialed = True

@@ -51,6 +51,14 @@ class Turning:
         self.state.commands_given += 1
         return ids.command_id(self.state.call_id, self.state.commands_given)
 
+    def _leg_id(self, attempt_id: str) -> str:
+        """The UUID that an attempt's leg gets. A call that is retold takes it from its facts instead."""
+        return ids.leg_id(self.context.key, attempt_id)
+
+    def _token(self) -> str:
+        """What partners see instead of the call id."""
+        return ids.call_token(self.context.key, self.state.call_id)
+
     def _start_timer(self, name: str, after_ms: int) -> None:
         self._give(StartTimer(call_id=self.state.call_id, name=name, after_ms=after_ms))
 
