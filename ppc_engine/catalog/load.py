@@ -12,14 +12,20 @@ from typing import Any, TypeVar
 
 import pydantic
 
-from ppc_engine.catalog import rules
+from ppc_engine.catalog import references, rules
 from ppc_engine.catalog.issues import validation_issues
-from ppc_engine.catalog.model import Buyer, Campaign, Catalog, Publisher
+from ppc_engine.catalog.model import Buyer, Campaign, Catalog, Publisher, TargetGroup, Trunk
 from ppc_engine.values.document import Document
 from ppc_engine.values.errors import Issue
 
 LISTS = "lists"  # The directory, and the first half of every list's name: lists/spam.txt.
-MODELS: dict[str, type[pydantic.BaseModel]] = {"buyers": Buyer, "publishers": Publisher, "campaigns": Campaign}
+MODELS: dict[str, type[pydantic.BaseModel]] = {
+    "buyers": Buyer,
+    "publishers": Publisher,
+    "campaigns": Campaign,
+    "groups": TargetGroup,
+    "trunks": Trunk,
+}
 
 M = TypeVar("M", bound=pydantic.BaseModel)
 
@@ -34,6 +40,8 @@ class CatalogDocuments:
     buyers: tuple[Document, ...] = ()
     publishers: tuple[Document, ...] = ()
     campaigns: tuple[Document, ...] = ()
+    groups: tuple[Document, ...] = ()
+    trunks: tuple[Document, ...] = ()
     lists: tuple[Document, ...] = ()
     unread: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
@@ -45,6 +53,8 @@ class ReadCatalog:
     buyers: list[tuple[Document, Buyer]]
     publishers: list[tuple[Document, Publisher]]
     campaigns: list[tuple[Document, Campaign]]
+    groups: list[tuple[Document, TargetGroup]]
+    trunks: list[tuple[Document, Trunk]]
     lists: Mapping[str, frozenset[str]]
 
     def catalog(self) -> Catalog:
@@ -54,20 +64,27 @@ class ReadCatalog:
             publishers={publisher.id: publisher for _, publisher in self.publishers},
             buyers={buyer.id: buyer for _, buyer in self.buyers},
             targets={target.id: (buyer, target) for _, buyer in self.buyers for target in buyer.targets},
+            groups={group.id: group for _, group in self.groups},
+            trunks={trunk.id: trunk for _, trunk in self.trunks},
             lists=self.lists,
         )
 
 
 def load_catalog(
-    documents: CatalogDocuments, *, flows: Collection[str] | None, known_zips: Container[str] | None = None
+    documents: CatalogDocuments,
+    *,
+    flows: Collection[str] | None,
+    known_zips: Container[str] | None = None,
+    prompts: Collection[str] | None = None,
 ) -> tuple[Catalog | None, list[Issue]]:
     """The catalog, None when there is any error; and every issue, warnings too.
 
-    ``flows`` are the names of flows that exist, ``known_zips`` every ZIP there is; None leaves that unchecked.
+    ``flows`` are the names of flows that exist, ``known_zips`` every ZIP there is, ``prompts`` every prompt; None
+    leaves that unchecked.
     """
     read, issues = read_catalog(documents)
     said = {(issue.file, issue.path) for issue in issues}
-    found = [*_rules_on_text(documents, flows, known_zips), *_rules_on_terms(read)]
+    found = [*_rules_on_text(documents, flows, known_zips, prompts), *_rules_on_terms(read)]
     issues += [issue for issue in found if (issue.file, issue.path) not in said]
     if any(issue.severity == "error" for issue in issues):
         return None, sorted(issues)
@@ -88,6 +105,8 @@ def read_catalog(documents: CatalogDocuments) -> tuple[ReadCatalog, list[Issue]]
         buyers=_models(Buyer, documents.buyers, lists, issues),
         publishers=_models(Publisher, documents.publishers, lists, issues),
         campaigns=_models(Campaign, documents.campaigns, lists, issues),
+        groups=_models(TargetGroup, documents.groups, lists, issues),
+        trunks=_models(Trunk, documents.trunks, lists, issues),
         lists=lists,
     )
     return read, issues
@@ -131,22 +150,35 @@ def _models(
 
 
 def _rules_on_text(
-    documents: CatalogDocuments, flows: Collection[str] | None, known_zips: Container[str] | None
+    documents: CatalogDocuments,
+    flows: Collection[str] | None,
+    known_zips: Container[str] | None,
+    prompts: Collection[str] | None,
 ) -> Iterator[Issue]:
     accounts = (*documents.buyers, *documents.publishers)
     campaigns = declared_names(documents.campaigns, documents.unread.get("campaigns", ()))
+    buyers = declared_names(documents.buyers, documents.unread.get("buyers", ()))
+    publishers = declared_names(documents.publishers, documents.unread.get("publishers", ()))
     targets = declared_targets(documents)
     yield from rules.unique_ids(documents.buyers, "targets", "target")
     yield from rules.unique_ids(accounts, "offers", "offer")
-    for document in (*accounts, *documents.campaigns):
+    for document in (*accounts, *documents.campaigns, *documents.groups, *documents.trunks):
         yield from rules.file_name(document)
     for document in accounts:
         yield from rules.offer_campaigns(document, campaigns)
         yield from rules.places(document, known_zips)
     for document in documents.buyers:
         yield from rules.target_destinations(document)
+        yield from references.target_prompts(document, prompts)
+        yield from references.names(document, "publishers_blocked", "publisher", publishers)
+    for document in documents.publishers:
+        yield from references.names(document, "buyers_blocked", "buyer", buyers)
+        yield from references.names(document, "targets_blocked", "target", targets)
+    for document in documents.groups:
+        yield from references.names(document, "targets", "target", targets)
     for document in documents.campaigns:
         yield from rules.campaign_references(document, flows, targets)
+    yield from references.zip_lists(accounts, documents.lists, documents.unread.get(LISTS, ()), known_zips)
 
 
 def _rules_on_terms(read: ReadCatalog) -> Iterator[Issue]:

@@ -24,6 +24,7 @@ _STATES = (
     "PA RI SC SD TN TX UT VT VA WA WV WI WY AS GU MP PR VI AA AE AP AB BC MB NB NL NS NT NU ON PE QC SK YT"
 )
 STATES = frozenset(_STATES.split())
+PLACE_KEYS = ("zips", "zips_file", "states", "area_codes", "counties", "radius")
 
 
 def blocks(document: Document, key: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
@@ -67,7 +68,7 @@ def offer_campaigns(document: Document, campaigns: Collection[str]) -> Iterator[
         campaign = text(block, "campaign")
         line = document.places.get((*path, "campaign"), (0, 0))[0]
         if campaign and campaign not in campaigns:
-            yield document.issue((*path, "campaign"), _no_such("campaign", campaign, campaigns))
+            yield document.issue((*path, "campaign"), no_such("campaign", campaign, campaigns))
         elif campaign and first.setdefault(campaign, line) != line:
             message = f"a second offer for {quoted(campaign)} (the first is on line {first[campaign]}; keep one)"
             yield document.issue((*path, "campaign"), message)
@@ -79,7 +80,7 @@ def campaign_references(
     """A campaign's flow and targets exist. None: not known now, so not checked."""
     flow = text(document.data, "flow")
     if flow and flows is not None and flow not in flows:
-        yield document.issue(("flow",), _no_such("flow", flow, flows))
+        yield document.issue(("flow",), no_such("flow", flow, flows))
     listed = document.data.get("targets")
     if listed == []:
         yield document.issue(("targets",), "no targets, so no call could be sold (name at least one)")
@@ -91,7 +92,7 @@ def campaign_references(
         if targets is not None and target not in targets:
             unknown += 1
             likely = targets if unknown <= SUGGESTIONS_MAX else ()
-            yield document.issue(("targets", index), _no_such("target", target, likely))
+            yield document.issue(("targets", index), no_such("target", target, likely))
         elif target in seen:
             yield document.issue(("targets", index), f"target {quoted(target)} is named twice (keep one)")
         seen.add(target)
@@ -119,14 +120,18 @@ def places(document: Document, known_zips: Container[str] | None) -> Iterator[Is
             area = block.get("area")
             if not isinstance(area, dict):
                 continue
-            if not any(area.get(listing) for listing in ("zips", "states", "area_codes")):
+            if not any(area.get(listing) for listing in PLACE_KEYS):
                 message = "an area without places lets nobody in (add zips, states or area_codes, or remove it)"
                 yield document.issue((*path, "area"), message)
-            for index, state in enumerate(_texts(area, "states")):
+            for index, state in enumerate(texts(area, "states")):
                 if state not in STATES:
                     message = f"no state or province {quoted(state)} (write its two capital letters: CA)"
                     yield document.issue((*path, "area", "states", index), message)
-            for index, code in enumerate(_texts(area, "zips")):
+            radius = area.get("radius")
+            centre = text(radius, "zip") if isinstance(radius, dict) else ""
+            if centre and known_zips is not None and centre not in known_zips:
+                yield document.issue((*path, "area", "radius", "zip"), f"no ZIP {quoted(centre)} (correct its digits)")
+            for index, code in enumerate(texts(area, "zips")):
                 if known_zips is not None and code not in known_zips:
                     message = f"no ZIP {quoted(code)} (correct its digits, or remove it)"
                     yield document.issue((*path, "area", "zips", index), message)
@@ -163,11 +168,13 @@ def one_currency(document: Document, account: Buyer | Publisher, currencies: Map
             yield document.issue(("offers", index, "campaign"), message)
 
 
-def _texts(block: Mapping[str, Any], key: str) -> list[str]:
+def texts(block: Mapping[str, Any], key: str) -> list[str]:
+    """The texts of a list under a key, "" for each entry that is something else; [] when there is no list."""
     listed = block.get(key)
     return [item if isinstance(item, str) else "" for item in listed] if isinstance(listed, list) else []
 
 
-def _no_such(what: str, word: str, choices: Collection[str]) -> str:
+def no_such(what: str, word: str, choices: Collection[str]) -> str:
+    """That a name leads nowhere, with the one that was probably meant."""
     hint = did_you_mean(word, choices)
     return f"no {what} {quoted(word)}{hint or ' (correct the name, or add its file)'}"

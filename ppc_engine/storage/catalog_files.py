@@ -17,6 +17,7 @@ from typing import Any
 from ppc_engine.catalog import rules
 from ppc_engine.catalog.load import (
     LISTS,
+    MODELS,
     CatalogDocuments,
     declared_names,
     declared_targets,
@@ -35,8 +36,8 @@ from ppc_engine.values.errors import ConfigError, Issue
 FILES_MAX = 10_000  # In one directory: more is not a catalog but an accident.
 REVISION_FORMAT = 1
 ENGINE_FILE = "engine.yaml"
-KINDS = {"buyers": "catalog/buyers", "publishers": "catalog/publishers", "campaigns": "catalog/campaigns"}
-NEWER_KINDS: tuple[str, ...] = (LISTS,)  # Left out of a revision where there are none, so that old hashes stay.
+KINDS = {kind: f"catalog/{kind}" for kind in MODELS}
+NEWER_KINDS = ("groups", "trunks", LISTS)  # Left out of a revision where there are none, so that old hashes stay.
 
 Reader = Callable[[Path], tuple[Document | None, list[Issue]]]
 
@@ -145,7 +146,7 @@ def load_config(
     """
     files = read_config(config_dir)
     flow_names = declared_names(files.flows, files.unread_flows)
-    catalog, catalog_issues = load_catalog(files.catalog, flows=flow_names, known_zips=known_zips)
+    catalog, catalog_issues = load_catalog(files.catalog, flows=flow_names, known_zips=known_zips, prompts=prompts)
     flows, flow_issues = _load_flows(files, prompts)
     issues = [*files.issues, *catalog_issues, *flow_issues]
     if not issues and not (catalog and catalog.campaigns):
@@ -159,7 +160,14 @@ def load_config(
 
 def _load_flows(files: ConfigFiles, prompts: Collection[str] | None) -> tuple[dict[str, Flow], list[Issue]]:
     targets = declared_targets(files.catalog)
-    flows, issues = load_flows(files.flows, targets=_AnyName() if targets is None else targets, prompts=prompts)
+    lists = {*map(list_name, files.catalog.lists), *(f"{LISTS}/{name}.txt" for name in files.catalog.unread[LISTS])}
+    flows, issues = load_flows(
+        files.flows,
+        targets=_AnyName() if targets is None else targets,
+        prompts=prompts,
+        lists=lists,
+        unread=files.unread_flows,
+    )
     said = {(issue.file, issue.path) for issue in issues}
     named = [issue for document in files.flows for issue in rules.file_name(document)]
     return flows, issues + [issue for issue in named if (issue.file, issue.path) not in said]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ppc_engine.catalog.load import CatalogDocuments, load_catalog
 from ppc_engine.catalog.model import Catalog
+from ppc_engine.storage.list_files import parse_list
 from ppc_engine.storage.strict_yaml import parse_yaml
 from ppc_engine.values.document import Document
 
@@ -40,15 +41,15 @@ KNOWN_ZIPS = frozenset({"02134", "90001", "10001"})
 
 
 def document(file: str, text: str) -> Document:
-    read, issues = parse_yaml(file, text.encode())
+    read, issues = (parse_list if file.endswith(".txt") else parse_yaml)(file, text.encode())
     assert read is not None, issues
     return read
 
 
 def documents(texts: Mapping[str, str]) -> CatalogDocuments:
-    kinds: dict[str, list[Document]] = {"buyers": [], "publishers": [], "campaigns": []}
+    kinds: dict[str, list[Document]] = {}
     for file, text in texts.items():
-        kinds[file.split("/")[0]].append(document(file, text))
+        kinds.setdefault(file.split("/")[0], []).append(document(file, text))
     return CatalogDocuments(**{kind: tuple(read) for kind, read in kinds.items()})
 
 
