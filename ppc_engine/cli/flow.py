@@ -9,7 +9,9 @@ import importlib
 
 import click
 
-VERBS: dict[str, tuple[str, str]] = {}
+VERBS: dict[str, tuple[str, str]] = {
+    "test": ("flow_test:command", "Play the tests beside the flows, without a switch."),
+}
 
 
 class VerbGroup(click.Group):

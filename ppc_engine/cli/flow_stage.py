@@ -1,0 +1,66 @@
+"""What flow commands play calls in: the configuration, its numbers, and a store of slots filled as a test says."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+
+from ppc_engine import __version__
+from ppc_engine.calls.state import CallContext
+from ppc_engine.catalog.model import Catalog, TrackingNumber
+from ppc_engine.rehearsal.cases import Given
+from ppc_engine.rehearsal.load_cases import Names
+from ppc_engine.rehearsal.playing import Stage
+from ppc_engine.storage.capacity import MemoryCapacityStore
+from ppc_engine.storage.catalog_files import load_config
+from ppc_engine.storage.number_files import read_numbers
+from ppc_engine.storage.places import load_places
+from ppc_engine.values.errors import ConfigError
+
+NUMBERS_FILE = (
+    "numbers.csv"  # Beside engine.yaml: what the example and its tests dial; a live engine asks its database.
+)
+KEY = b"names of legs in a rehearsal"
+
+
+def make_stage(config_dir: Path) -> Stage:
+    """A stage with this configuration. Raises ConfigError with every issue."""
+    places = load_places()
+    config = load_config(config_dir, known_zips=places.zips)
+    context = CallContext(
+        catalog=config.catalog,
+        flows=config.flows,
+        numbers=numbers_of(config_dir, config.catalog),
+        places=places,
+        revision=config.revision,
+        code_version=__version__,
+        key=KEY,
+        data_hashes={"tzdata": version("tzdata"), "places": places.fingerprint},
+    )
+    return Stage(context, make_slots)
+
+
+def numbers_of(config_dir: Path, catalog: Catalog) -> dict[str, TrackingNumber]:
+    """The numbers of the file beside the configuration, {} when there is none. Raises ConfigError."""
+    path = config_dir / NUMBERS_FILE
+    if not path.is_file():
+        return {}
+    numbers, _, issues = read_numbers(path, catalog.campaigns, catalog.publishers, None)
+    if issues:
+        raise ConfigError(issues)
+    return numbers
+
+
+def names_of(stage: Stage) -> Names:
+    """Everything that a test may name."""
+    context = stage.context
+    return Names(catalog=context.catalog, flows=context.flows, numbers=context.numbers)
+
+
+def make_slots(given: Given) -> MemoryCapacityStore:
+    """A store in which the counters of a test are in use by other calls."""
+    store = MemoryCapacityStore()
+    for cap, count in given.counters.items():
+        for number in range(count):
+            store.restore(f"given:{cap}:{number}", [cap])
+    return store
