@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ppc_engine.calls.commands import Answer, BreakApp, CollectDigits, Command, Dial, Hangup, HangupLeg, Play
+from ppc_engine.calls.commands import Answer, BreakApp, CollectDigits, Command, Dial, Hangup, HangupLeg, Play, TakeBack
 from ppc_engine.flows.waits import RINGING
 from ppc_engine.switch.encode_dial import dial_frames
 from ppc_engine.switch.encode_refusal import reason_lines
@@ -22,6 +22,7 @@ from ppc_engine.switch.pieces import SECONDS_MAX, UUID, Site, command_number, ex
 __all__ = ["Site", "api_line", "api_lines", "arm_timer", "checked_frame", "delete_timer", "dump", "messages"]
 
 FALLBACK = "ppc_fallback XML ppc"
+TAKEN_BACK = "ppc_reclaim XML ppc"
 
 MS_MAX = 600_000
 DIGITS_MAX = 32
@@ -129,4 +130,5 @@ _API_LINES: dict[type[Command], Callable[[Any], str]] = {
     BreakApp: _break_app,
     Hangup: lambda command: _kill(command.call_id, command.cause),
     HangupLeg: lambda command: _kill(command.leg_id, command.cause),
+    TakeBack: lambda command: f"api uuid_transfer {fits(UUID, 'call_id', command.call_id)} {TAKEN_BACK}",
 }
