@@ -1,0 +1,171 @@
+"""A finished call lived through once more, to see what it saw: inputs of every node, every candidate of every choice.
+
+A replay is the explanation: facts hold what came in and what was decided, and the same code decides the same again from
+them; what it looked at meanwhile is read off here and need not be stored. Where the replay decides otherwise (another
+version of the code, data that changed) it says so, and what was journalled stays the truth.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ppc_engine.calls.call import Call
+from ppc_engine.calls.commands import Turn, legs_of
+from ppc_engine.calls.events import Event, UsageRead, event_from_plain
+from ppc_engine.calls.state import CallContext, CallState
+from ppc_engine.catalog.model import TrackingNumber
+from ppc_engine.routing.selection import select
+
+Fact = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Retold:
+    """``seen`` is what a decision was made from, by (number of the fact, number of the decision in it).
+
+    A node's has type, settings, tags and, where there are any, args and history; a choice's has place, used, tried and
+    candidates. ``differs`` says where the replay left what was journalled, "" when it never did.
+    """
+
+    seen: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
+    differs: str = ""
+
+    def of(self, fact: int, decision: int) -> dict[str, Any]:
+        """What that decision was made from, {} when it is not known."""
+        return self.seen.get((fact, decision), {})
+
+
+class _Retelling(Call):
+    """A call that notes, at every decision, what it was made from."""
+
+    def __init__(self, context: CallContext, state: CallState, facts: Sequence[Fact]) -> None:
+        super().__init__(context, state)
+        self._legs = _leg_ids(facts)
+        self._opened_token = next((data["token"] for data in _decisions(facts, "opened")), "")
+        self._used: dict[str, int] = {}
+        self.noted: dict[int, dict[str, Any]] = {}
+
+    def handle(self, event: Event) -> Turn:
+        self.noted = {}
+        if isinstance(event, UsageRead):
+            self._used = event.used
+        return super().handle(event)
+
+    def _leg_id(self, attempt_id: str) -> str:
+        return self._legs.get(attempt_id) or super()._leg_id(attempt_id)
+
+    def _token(self) -> str:
+        return self._opened_token
+
+    def _tell(self, kind: str, data: dict[str, Any]) -> None:
+        place = len(self._decisions)
+        if kind == "node":
+            self.noted[place] = self._node_seen()
+        elif kind == "selection":
+            self.noted[place] = self._choice_seen(data["number"])
+        super()._tell(kind, data)
+
+    def _node_seen(self) -> dict[str, Any]:
+        run = self.state.run
+        assert run is not None
+        node = self.context.flows[run.flow].nodes[run.node]
+        settings = node.model_dump(exclude={"type", "exits"}, exclude_defaults=True)
+        seen = {"type": getattr(node, "type", ""), "settings": _plain(settings), "tags": dict(run.tags)}
+        more = {"args": dict(run.args), "history": dict(run.history) if node.reads_history() else {}}
+        return seen | {name: value for name, value in more.items() if value}
+
+    def _choice_seen(self, number: int) -> dict[str, Any]:
+        situation = self._situation(self._used)
+        return {
+            "place": {
+                "zip_code": situation.zip_code,
+                "zip_source": situation.zip_source,
+                "state": situation.state,
+                "area_code": situation.area_code,
+            },
+            "used": dict(situation.used),
+            "tried": sorted(situation.tried_targets),
+            "candidates": select(self._candidates(), situation, number).candidates,
+        }
+
+
+def retell(context: CallContext, call_id: str, facts: Sequence[Fact]) -> Retold:
+    """Live through a call's facts. ``context`` is of the call's own revision; its key, numbers and test callers are not
+    looked at, because facts tell them as they were.
+
+    Never raises for facts that this code cannot live through: ``differs`` says where it stopped.
+    """
+    call = _Retelling(_as_it_was(context, facts), CallState(call_id=call_id), facts)
+    retold = Retold()
+    for number, fact in enumerate(facts):
+        try:
+            turn = call.handle(event_from_plain(call_id, dict(fact["e"])))
+        except Exception as error:  # Facts of another version: whatever they break, the rest is still told.
+            retold.differs = retold.differs or f"fact {number + 1} ({fact['e']['k']}): {type(error).__name__}: {error}"
+            return retold
+        told = [[decision.kind, decision.data] for decision in turn.decisions]
+        for place, seen in call.noted.items():
+            # Only for the very decision that was journalled, not for one that stands in its place.
+            if _same_decision(fact, place, told):
+                retold.seen[number, place] = seen
+        retold.differs = retold.differs or _difference(number, fact, turn)
+    return retold
+
+
+def _as_it_was(context: CallContext, facts: Sequence[Fact]) -> CallContext:
+    opened = next(iter(_decisions(facts, "opened")), {})
+    number = TrackingNumber.model_validate(opened["number"]) if opened.get("number") else None
+    tested = frozenset({str(opened["caller_key"])}) if "caller" in opened.get("test", ()) else frozenset()
+    return replace(context, numbers={number.number: number} if number else {}, test_callers=tested)
+
+
+def _leg_ids(facts: Sequence[Fact]) -> dict[str, str]:
+    """By attempt, the leg that was dialled: no key of the engine's is needed to follow its events."""
+    dials = (command for fact in facts for command in fact.get("c", ()) if command["k"] == "Dial")
+    return {leg["attempt_id"]: leg["leg_id"] for dial in dials for leg in legs_of(dial)}
+
+
+def _decisions(facts: Sequence[Fact], wanted: str) -> list[Mapping[str, Any]]:
+    return [data for fact in facts for kind, data in fact.get("d", ()) if kind == wanted]
+
+
+def _same_decision(fact: Fact, place: int, told: list[Any]) -> bool:
+    journalled = fact.get("d", ())
+    return place < len(journalled) and _shown(journalled[place]) == _shown(told[place])
+
+
+def _difference(number: int, fact: Fact, turn: Turn) -> str:
+    plain = turn.to_plain()
+    for name, what in (("d", "decided"), ("c", "did")):
+        was, now = [_shown(one) for one in fact.get(name, ())], [_shown(one) for one in plain.get(name, ())]
+        if was != now:
+            first = next((n for n, pair in enumerate(zip(was, now, strict=False)) if pair[0] != pair[1]), None)
+            first = min(len(was), len(now)) if first is None else first
+            then, again = (_kind(part[first]) if first < len(part) else "nothing" for part in (was, now))
+            return f"fact {number + 1} ({fact['e']['k']}): it {what} {then}, the replay {again}"
+    return ""
+
+
+def _kind(plain: Any) -> str:
+    return str(plain[0] if isinstance(plain, list) else plain["k"])
+
+
+def _shown(plain: Any) -> Any:
+    """As JSON would hand it back, without the candidates that earlier versions journalled with a choice."""
+    if isinstance(plain, (list, tuple)) and len(plain) == 2 and plain[0] == "selection":
+        plain = [plain[0], {name: value for name, value in plain[1].items() if name != "candidates"}]
+    return json.loads(json.dumps(plain))
+
+
+def _plain(value: Any) -> Any:
+    """As plain JSON; sets in an order of their own, so that an explanation is the same every time."""
+    if isinstance(value, dict):
+        return {str(name): _plain(held) for name, held in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(_plain(one) for one in value)
+    return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)
