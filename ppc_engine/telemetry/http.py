@@ -1,7 +1,7 @@
 """The engine's answers to monitoring: /metrics, /health (is the process well) and /ready (should calls come here).
 
-Meant for loopback (security.md D16): it has no login. A connection may last REQUEST_S_MAX and there may be
-CONNECTIONS_MAX of them, so that a client that dawdles cannot hold anything up.
+Meant for loopback (security.md D16): it has no login, but for orders (control.py). A connection may last REQUEST_S_MAX
+and there may be CONNECTIONS_MAX of them, so that a client that dawdles cannot hold anything up.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from gevent.pool import Pool
 from gevent.pywsgi import WSGIServer
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from ppc_engine.telemetry.control import Answer, Control
 from ppc_engine.values.errors import OutsideError
 
 REQUEST_S_MAX = 10.0
@@ -25,8 +26,6 @@ STOP_S_MAX = 1.0
 
 Check = Callable[[], str]
 """Says why something is not well, "" when it is."""
-
-Answer = tuple[str, str, bytes]  # status, content type, body
 
 
 class BoundedServer(WSGIServer):
@@ -52,7 +51,9 @@ class MonitoringServer:
         health: Mapping[str, Check],
         ready: Mapping[str, Check],
         on_bug: Callable[[str], None],
+        control: Control | None = None,
     ) -> None:
+        self._control = control
         self._listen_on = (host, port)
         self._on_bug = on_bug
         self._pages: dict[str, Callable[[], Answer]] = {
@@ -90,15 +91,18 @@ class MonitoringServer:
             self._server = None
 
     def _application(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        status, content_type, body = self._answer(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        status, content_type, body = self._answer(environ, environ["REQUEST_METHOD"], environ["PATH_INFO"])
         headers = [("Content-Type", content_type), ("Content-Length", str(len(body))), ("Connection", "close")]
         if status.startswith("405"):
-            headers.append(("Allow", "GET, HEAD"))
+            headers.append(("Allow", "GET, HEAD" if environ["PATH_INFO"] in self._pages else "POST"))
         start_response(status, headers)
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
 
-    def _answer(self, method: str, path: str) -> Answer:
+    def _answer(self, environ: Mapping[str, Any], method: str, path: str) -> Answer:
         page = self._pages.get(path)
+        control = self._control
+        if control is not None and control.answers(path):
+            method, page = "GET", lambda: control.answer(environ, self._listen_on[0])
         if page is None:
             return "404 Not Found", "text/plain", b"/metrics /health /ready\n"
         if method not in ("GET", "HEAD"):
