@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,10 +154,19 @@ def play_file(stage: Stage, file: LoadedCases, coverage: Coverage, wanted: str =
         except RehearsalError as error:
             yield Result(**own, ms=_ms_since(began), error=str(error))
             continue
+        except Exception as error:  # A bug of ours ends one test, as it ends one live call.
+            yield Result(**own, ms=_ms_since(began), error=_bug(error))
+            continue
         found = differences(case.expect, calls)
         for call in calls:
             coverage.add(file.flow, call.path)
         yield Result(**own, ms=_ms_since(began), differences=tuple(found), calls=tuple(calls))
+
+
+def _bug(error: Exception) -> str:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    told = f"{type(error).__name__}: {error}".rstrip(": ")
+    return f"a bug of the engine: {told} ({Path(place.filename).name}:{place.lineno}, {place.name})"
 
 
 def _ms_since(began: float) -> float:

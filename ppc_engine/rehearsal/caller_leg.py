@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ppc_engine.calls.commands import Answer, BreakApp, CollectDigits, Hangup, Play
+from ppc_engine.calls.commands import Answer, BreakApp, CollectDigits, Hangup, Play, RecordMessage, Say, StartRecording
 from ppc_engine.calls.events import AppCompleted, CallEnded, Event
 from ppc_engine.rehearsal.agenda import Agenda, Plan
 from ppc_engine.rehearsal.people import MS, HangUp, People, timed_keys
@@ -66,7 +66,7 @@ class CallerLeg:
         """An application begins; the one before is over."""
         self._running = running
 
-    def complete(self, *, digits: str = "", cause: str = "") -> Event | None:
+    def complete(self, *, digits: str = "", cause: str = "", recorded_ms: int = 0) -> Event | None:
         """The application ended by itself or was stopped."""
         running, self._running = self._running, None
         if running is None or not self.up:
@@ -81,6 +81,7 @@ class CallerLeg:
             answered_at=self.answered_at,
             digits=digits,
             cause=cause,
+            recorded_ms=recorded_ms,
         )
 
     def answer(self, command: Answer) -> None:
@@ -100,8 +101,25 @@ class CallerLeg:
     def play(self, command: Play) -> None:
         self.begin_prompt(command.prompt)
         self.run(Running(command.command_id, "playback"))
-        if not getattr(command, "loops", False):
+        if not command.loops:
             self._running_done(self.prompt_us(command.prompt), self.complete)
+
+    def say(self, command: Say) -> None:
+        """Heard as its prompt, which says the same."""
+        self.begin_prompt(command.prompt)
+        self.run(Running(command.command_id, "speak"))
+        self._running_done(self.prompt_us(command.prompt), self.complete)
+
+    def record(self, command: RecordMessage) -> None:
+        """The caller speaks for so long as the test says, then is silent; a key ends nothing."""
+        speaks_ms = min(self._people.message_ms(self._where()), command.message_ms_max)
+        silence_ms = command.silence_ms_max if speaks_ms < command.message_ms_max else 0
+        self.run(Running(command.command_id, "record"))
+        self._running_done((speaks_ms + silence_ms) * MS, lambda: self.complete(recorded_ms=speaks_ms))
+
+    def start_recording(self, command: StartRecording) -> None:
+        self.run(Running(command.command_id, "record_session"))
+        self._running_done(0, self.complete)
 
     def collect(self, command: CollectDigits) -> None:
         """Play, then gather: the first key within its time, each next one within its own (play_and_get_digits)."""

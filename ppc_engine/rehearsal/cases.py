@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from ppc_engine.calls.record import ATTEMPT_OUTCOMES, CALL_OUTCOMES, CDR
 from ppc_engine.catalog.model import E164, Model, Slug, Title
-from ppc_engine.rehearsal.people import AllKeys, AnyHangUp, Milliseconds, Phones
+from ppc_engine.rehearsal.people import AllKeys, AnyHangUp, Found, Milliseconds, Phones
 from ppc_engine.values.money import parse_micros
 from ppc_engine.values.schedule import zone
 
@@ -112,24 +112,23 @@ class EarlierCall(Model):
     converted: Annotated[tuple[Literal["buyer", "publisher"], ...], BeforeValidator(_listed)] = ()
 
 
-class LookedUpGiven(Model):
-    """What a look-up answers, and after how long."""
-
-    status: Slug = "ok"
-    data: Any = Field(default_factory=dict)
-    after_ms: Milliseconds = 100
-
-
 class Given(Model):
-    """The world of a test. ``counters`` are caps in use, ``calls`` how many calls (of other ids) are made of it."""
+    """The world of a test. ``counters`` are caps in use, ``calls`` how many calls (of other ids) are made of it.
+
+    ``asserted_number``, ``attestation`` and ``tags`` are what the trunk says of the caller; only a trusted one is
+    believed. ``lookups`` are by node, or by kind (history, velocity, http).
+    """
 
     number: E164 | None = None
     campaign: Slug | None = None
     publisher: Slug | None = None
     caller: Text = CALLER
+    asserted_number: Text = ""
+    private: bool = False
     attestation: Literal["", "A", "B", "C"] = ""
     trunk: Text = ""
     sub_ids: dict[str, Text] = {}
+    tags: dict[str, Text] = {}
     time: Instant | None = None
     digits: Annotated[dict[str, AllKeys], BeforeValidator(_by_prompt)] = {}
     buyers: dict[str, Phones] = {}
@@ -137,7 +136,8 @@ class Given(Model):
     counters: dict[str, Annotated[int, Field(ge=0, le=10**12)]] = {}
     paused: Annotated[dict[str, Text], BeforeValidator(_with_reasons)] = {}
     history: tuple[EarlierCall, ...] = ()
-    lookups: dict[str, LookedUpGiven] = {}
+    lookups: dict[str, Found] = {}
+    messages_ms: dict[str, Milliseconds] = {}
     prompts_ms: dict[str, Milliseconds] = {}
     call_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = None
     calls: Annotated[int, Field(ge=1, le=CALLS_MAX)] = 1
@@ -190,7 +190,7 @@ class CaseFile(Model):
 
     flow: Slug | None = None
     given: Given = Given()
-    tests: Annotated[tuple[Case, ...], Field(min_length=1, max_length=TESTS_MAX)]
+    tests: Annotated[tuple[Case, ...], Field(max_length=TESTS_MAX)]
 
 
 def compares(written: str, value: object) -> bool:

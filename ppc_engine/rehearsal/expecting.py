@@ -115,7 +115,8 @@ def align(expected: Sequence[str], happened: Sequence[tuple[str, str, str]]) -> 
             name, leaves, why = happened[j]
             shown = f"{name}.{leaves}" if leaves else name
             anything = i < rows_n and expected[i] == ANYTHING and not di
-            rows.append(Row(ANYTHING if anything else wanted, shown, anything or bool(di), why))
+            same = anything or (bool(di) and wanted in _names(happened[j]))
+            rows.append(Row(ANYTHING if anything else wanted, shown, same, why))
         else:
             rows.append(Row(wanted, "", wanted == ANYTHING))
         i, j = i + di, j + dj
@@ -134,10 +135,12 @@ def _ways(
         if left:
             yield costs[i][j + 1], 0, 1
         return
+    if more and left and expected[i].partition(".")[0] == happened[j][0]:
+        yield costs[i + 1][j + 1] + 1, 1, 1  # The right node, left by another exit.
     if more:
-        yield costs[i + 1][j] + 1, 1, 0
+        yield costs[i + 1][j] + 2, 1, 0
     if left:
-        yield costs[i][j + 1] + 1, 0, 1
+        yield costs[i][j + 1] + 2, 0, 1
 
 
 def _names(visit: tuple[str, str, str]) -> tuple[str, str]:

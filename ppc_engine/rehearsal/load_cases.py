@@ -16,6 +16,7 @@ from ppc_engine.rehearsal.playing import only_campaign
 from ppc_engine.values.document import Document, Path
 from ppc_engine.values.errors import Issue
 
+LOOKUP_KINDS = ("history", "velocity", "http")
 SUFFIX = ".test"  # flows/roofing.test.yaml
 
 
@@ -130,8 +131,9 @@ class _Checker:
             self.known((*path, "digits", name), "node or prompt", name, {*self._nodes, *self._prompts, "*"})
         for name in given.buyers:
             self.known((*path, "buyers", name), "target", name, {*catalog.targets, *self._nodes, "*"})
-        for name in given.lookups:
-            self.known((*path, "lookups", name), "node", name, self._nodes)
+        for key, kinds in (("lookups", LOOKUP_KINDS), ("messages_ms", ())):
+            for name in getattr(given, key):
+                self.known((*path, key, name), "node", name, {*self._nodes, *kinds})
         for name in given.prompts_ms:
             self.known((*path, "prompts_ms", name), "prompt", name, {*self._prompts, "*"})
         for key in ("counters", "paused"):

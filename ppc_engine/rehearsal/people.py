@@ -18,6 +18,7 @@ DAY_MS = 86_400_000
 PAUSES_MS = {"w": 500, "W": 1_000}  # As FreeSWITCH's send_dtmf has them.
 THINK_MS = 1_000  # From the end of a prompt to the first key.
 KEY_MS = 300  # From one key to the next.
+MESSAGE_MS = 10_000  # What a caller says to a voicemail.
 REJECTED = 603  # SIP "Decline", what a telephone says that rejects.
 
 Milliseconds = Annotated[int, Field(ge=0, le=DAY_MS)]
@@ -89,14 +90,28 @@ def _hang_up(value: Any) -> Any:
 AnyHangUp = Annotated[HangUp, BeforeValidator(_hang_up)]
 
 
+class Found(Model):
+    """What a look-up answers, and after how long."""
+
+    status: Literal["ok", "unavailable", "timeout", "refused", "failed", "bad_answer"] = "ok"
+    data: dict[str, Any] = {}
+    after_ms: Milliseconds = 100
+
+
 class People(Protocol):
     """Who acts in a rehearsal: written down (``Script``), or asked one question after another in a terminal."""
 
     def keys(self, node: str, prompt: str) -> str:
         """What the caller keys when asked at this node with this prompt, pauses included."""
 
+    def message_ms(self, node: str) -> int:
+        """For how long the caller speaks when recorded at this node."""
+
     def phone(self, target: str) -> Phone:
         """How this target's telephone treats the call that it gets now."""
+
+    def looked_up(self, node: str, kind: str) -> Found | None:
+        """What a look-up at this node finds; None when nobody said."""
 
     @property
     def hang_up(self) -> HangUp | None:
@@ -112,8 +127,12 @@ class Script:
         digits: Mapping[str, tuple[str, ...]] | None = None,
         phones: Mapping[str, tuple[Phone, ...]] | None = None,
         hang_up: HangUp | None = None,
+        messages_ms: Mapping[str, int] | None = None,
+        found: Mapping[str, Found] | None = None,
     ) -> None:
         self.hang_up = hang_up
+        self._messages_ms = messages_ms or {}
+        self._found = found or {}
         self._digits = {name: iter(keys) for name, keys in (digits or {}).items()}
         self._phones: dict[str, Iterator[Phone]] = {}
         self._behaviours = phones or {}
@@ -123,6 +142,12 @@ class Script:
             if name in self._digits:
                 return next(self._digits[name], "")
         return ""
+
+    def message_ms(self, node: str) -> int:
+        return self._messages_ms.get(node, MESSAGE_MS)
+
+    def looked_up(self, node: str, kind: str) -> Found | None:
+        return self._found.get(node) or self._found.get(kind)
 
     def phone(self, target: str) -> Phone:
         behaviours = self._behaviours.get(target) or self._behaviours.get("*") or (Phone(),)

@@ -40,7 +40,7 @@ class Stage:
     def _play_one(self, context: CallContext, number: TrackingNumber, given: Given, call_id: str) -> Rehearsed:
         assert given.time is not None
         offer = offer_of(given, number.number, call_id)
-        people = Script(digits=given.digits, phones=given.buyers, hang_up=given.caller_hangs_up)
+        people = script_of(given)
         history = history_of(given, offer, number, context.catalog)
         return rehearse(context, offer, people, self.make_slots(given), history=history)
 
@@ -65,6 +65,17 @@ class Stage:
         return self._contexts[key]
 
 
+def script_of(given: Given) -> Script:
+    """The people of a test."""
+    return Script(
+        digits=given.digits,
+        phones=given.buyers,
+        hang_up=given.caller_hangs_up,
+        messages_ms=given.messages_ms,
+        found=given.lookups,
+    )
+
+
 def offer_of(given: Given, dialed_number: str, call_id: str) -> Offer:
     """How the call of a test arrives."""
     assert given.time is not None
@@ -76,6 +87,10 @@ def offer_of(given: Given, dialed_number: str, call_id: str) -> Offer:
         trunk=given.trunk,
         sub_ids=given.sub_ids,
         paused=given.paused,
+        tags=given.tags,
+        asserted_number=given.asserted_number,
+        attestation=given.attestation,
+        private=given.private,
         prompts_ms=given.prompts_ms,
     )
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from ppc_engine.calls.commands import Dial, HangupLeg, TakeBack
+from ppc_engine.calls.commands import Leg as DialedLeg
 from ppc_engine.calls.events import CallParked, Event, LegBridged, LegEnded
 from ppc_engine.rehearsal.caller_leg import CallerLeg, Running
 from ppc_engine.rehearsal.people import MS, People, Phone
@@ -20,6 +20,7 @@ REFUSALS = {
     "unreachable": ("NORMAL_TEMPORARY_FAILURE", 0, "recv_refuse"),
     "fail": ("NORMAL_TEMPORARY_FAILURE", 503, "recv_refuse"),
 }
+NOT_ACCEPTED = ("NO_ANSWER", 200, "send_bye")
 REJECTED = {486: "USER_BUSY", 600: "USER_BUSY", 404: "UNALLOCATED_NUMBER", 603: "CALL_REJECTED", 403: "CALL_REJECTED",
             480: "NO_USER_RESPONSE", 503: "NORMAL_TEMPORARY_FAILURE", 302: "REQUESTED_CHAN_UNAVAIL"}  # fmt: skip
 
@@ -56,12 +57,12 @@ class TargetLegs:
     def dial(self, command: Dial) -> None:
         self._caller.run(Running(command.command_id, "bridge"))
         self._returns, self._cause = command.returns, ""
-        for wanted in getattr(command, "legs", None) or [command]:
+        for wanted in command.legs:
             self._ring(wanted)
         if not self._ringing():
             self._agenda.add(0, lambda: self._caller.complete(cause=self._cause))
 
-    def _ring(self, wanted: Any) -> None:
+    def _ring(self, wanted: DialedLeg) -> None:
         phone = self._people.phone(self._target_of(wanted.leg_id))
         if phone.does == "gateway_down":
             self._cause = "GATEWAY_DOWN"
@@ -77,7 +78,7 @@ class TargetLegs:
         elif phone.does == "no_answer" or phone.rings_ms > wanted.ring_ms_max:
             self._later(wanted.ring_ms_max, leg, "ALLOTTED_TIMEOUT", 0, "send_cancel")
         elif phone.does == "answer":
-            self._agenda.add(rings_ms * MS, lambda: self._answered(leg))
+            self._agenda.add(rings_ms * MS, lambda: self._answered(leg, wanted))
         elif phone.does == "reject":
             self._later(rings_ms, leg, REJECTED.get(phone.status, "CALL_REJECTED"), phone.status, "recv_refuse")
         else:
@@ -90,7 +91,7 @@ class TargetLegs:
         return [leg for leg in self._legs.values() if leg.up and not leg.bridged_at]
 
     def _failed(self, leg: Leg, cause: str, status: int, disposition: str) -> Event | None:
-        if not leg.up or leg.answered_at:
+        if not leg.up or leg.bridged_at:
             return None
         self._cause = cause
         ended = self._end(leg, cause, disposition, status)
@@ -98,11 +99,30 @@ class TargetLegs:
             self._agenda.add(0, lambda: self._caller.complete(cause=self._cause))
         return ended
 
-    def _answered(self, leg: Leg) -> Event | None:
+    def _answered(self, leg: Leg, wanted: DialedLeg) -> Event | None:
+        """Somebody took the call: joined at once, or after a whisper, or once the call was accepted by a key."""
+        if not leg.up:
+            return None
+        leg.answered_at = self._agenda.now
+        hears_us = self._caller.prompt_us(wanted.whisper) if wanted.whisper else 0
+        if not wanted.accept_prompt:
+            if not hears_us:
+                return self._joined(leg)
+            self._agenda.add(hears_us, lambda: self._joined(leg))
+            return None
+        hears_us += self._caller.prompt_us(wanted.accept_prompt)
+        pressed = wanted.accept_digit in leg.phone.presses if leg.phone.presses else False
+        if pressed and hears_us <= wanted.accept_ms_max * MS:
+            self._agenda.add(hears_us, lambda: self._joined(leg))
+        else:
+            self._agenda.add(wanted.accept_ms_max * MS, lambda: self._failed(leg, *NOT_ACCEPTED))
+        return None
+
+    def _joined(self, leg: Leg) -> Event | None:
         if not leg.up or not self._caller.up:
             return None
         now = self._agenda.now
-        leg.answered_at = leg.bridged_at = now
+        leg.bridged_at = now
         self._caller.pick_up()
         for loser in self._ringing():
             ended = self._end(loser, "LOSE_RACE", "send_cancel", 0)

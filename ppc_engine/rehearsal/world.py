@@ -22,19 +22,25 @@ from ppc_engine.calls.commands import (
     Finish,
     Hangup,
     HangupLeg,
+    LookUp,
     Play,
     ReadUsage,
+    RecordMessage,
     ReleaseSlot,
     ReserveSlot,
+    Say,
+    StartRecording,
     StartTimer,
     TakeBack,
 )
-from ppc_engine.calls.events import CallParked, Event, SlotRefused, SlotReserved, TimerFired, UsageRead
+from ppc_engine.calls.events import CallParked, Event, LookedUp, SlotRefused, SlotReserved, TimerFired, UsageRead
 from ppc_engine.rehearsal.agenda import AT_ONCE, Agenda, Plan
 from ppc_engine.rehearsal.caller_leg import CallerLeg
 from ppc_engine.rehearsal.people import MS, People
 from ppc_engine.rehearsal.target_legs import TargetLegs
 from ppc_engine.values.errors import PPCError
+
+PAUSED_AT_OFFER = frozenset({"publisher", "number", "engine"})  # Targets and buyers are looked at in a choice.
 
 
 class RehearsalError(PPCError):
@@ -64,6 +70,10 @@ class Offer:
     trunk: str = ""
     sub_ids: Mapping[str, str] = field(default_factory=dict)
     paused: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    asserted_number: str = ""
+    attestation: str = ""
+    private: bool = False
     prompts_ms: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -75,6 +85,7 @@ class World:
         self.finished = False
         self._call = call
         self._offer = offer
+        self._people = people
         self._slots = slots
         self._timers: dict[str, Plan] = {}
         self.caller = CallerLeg(
@@ -90,6 +101,10 @@ class World:
             Answer: self.caller.answer,
             Play: self.caller.play,
             CollectDigits: self.caller.collect,
+            Say: self.caller.say,
+            RecordMessage: self.caller.record,
+            StartRecording: self.caller.start_recording,
+            LookUp: self._look_up,
             BreakApp: self.caller.stop,
             Hangup: self.caller.hang_up,
             Dial: self.legs.dial,
@@ -126,7 +141,11 @@ class World:
             dialplan=1,
             timer_id="1",
             sub_ids=dict(self._offer.sub_ids),
-            paused=dict(self._offer.paused),
+            paused={s: why for s, why in self._offer.paused.items() if s.partition(":")[0] in PAUSED_AT_OFFER},
+            asserted_number=self._offer.asserted_number,
+            attestation=self._offer.attestation,
+            private=self._offer.private,
+            tags=dict(self._offer.tags),
         )
 
     def _node(self) -> str:
@@ -172,6 +191,25 @@ class World:
     def _read_usage(self, command: ReadUsage) -> None:
         used = self._slots.used(command.caps)
         self._answer(UsageRead(call_id=self._offer.call_id, at=self.agenda.now, used=used))
+
+    def _look_up(self, command: LookUp) -> None:
+        """What the test says that is found; what took longer than the call would wait was a time-out."""
+        found = self._people.looked_up(self._node(), command.kind)
+        if found is None:
+            raise RehearsalError(
+                f'node {self._node()} looks up {command.kind}, and nothing says what it finds (give "lookups: ...")'
+            )
+        late = found.after_ms > command.ms_max
+        self.agenda.add(
+            min(found.after_ms, command.ms_max) * MS,
+            lambda: LookedUp(
+                call_id=self._offer.call_id,
+                at=self.agenda.now,
+                command_id=command.command_id,
+                status="timeout" if late else found.status,
+                data={} if late else dict(found.data),
+            ),
+        )
 
     def _finish(self, _command: Finish) -> None:
         self.finished = True
