@@ -1,0 +1,70 @@
+"""What every wording of ``ppc call`` shares: foreign text made printable, lengths, causes, caps, in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Data = Mapping[str, Any]
+Wording = Callable[[Data, "Known"], str]
+
+FOREIGN_CHARS_MAX = 200  # Of one foreign text.
+LINE_CHARS_MAX = 4_000  # Of a line of ours: every reason is told, however many there are.
+ZIP_DIGITS = 5  # More digits than these may be a card or a number, and are not shown.
+
+
+@dataclass(slots=True)
+class Known:
+    """What the wording of a step may look up: what earlier steps of the call were about."""
+
+    at: int = 0
+    parked: bool = False
+    commands: dict[str, tuple[int, Data]] = field(default_factory=dict)
+    legs: dict[str, str] = field(default_factory=dict)
+    leases: dict[str, Data] = field(default_factory=dict)
+
+    def leg(self, leg_id: str) -> str:
+        """The target that a leg belongs to."""
+        return self.legs.get(leg_id, "an unknown leg")
+
+
+def printable(text: object, chars_max: int = FOREIGN_CHARS_MAX) -> str:
+    """Foreign text without anything that a terminal acts on, cut to a bearable length."""
+    shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in str(text)[:chars_max])
+    return shown if len(str(text)) <= chars_max else shown + "..."
+
+
+def seconds(ms: int) -> str:
+    """87420 -> "87.420 s"."""
+    return f"{ms // 1000}.{ms % 1000:03d} s"
+
+
+def span(start: int, end: int) -> str:
+    """The time between two instants in microseconds, "" unless both happened."""
+    return seconds(max(0, end - start) // 1000) if start and end else ""
+
+
+def listed(data: Data) -> str:
+    return ", ".join(f"{name} {value}" for name, value in data.items())
+
+
+def keyed(digits: str) -> str:
+    """What a caller keyed, in words; more than a ZIP's worth is not shown."""
+    if not digits:
+        return "the caller keyed nothing"
+    return f"the caller keyed {digits if len(digits) <= ZIP_DIGITS else '*' * len(digits)}"
+
+
+def cause_told(data: Data) -> str:
+    """ "USER_BUSY (SIP 486)", of an event that holds a cause."""
+    sip = f" (SIP {data['sip_status']})" if data.get("sip_status") else ""
+    return f"{data.get('cause') or 'no cause'}{sip}"
+
+
+def caps_told(caps: Data) -> str:
+    return ", ".join(f"{cap} (limit {limit})" for cap, limit in caps.items()) or "no cap"
+
+
+def full_told(full: Data) -> str:
+    return ", ".join(f"{cap} has {used} of {limit} in use" for cap, (used, limit) in full.items())
