@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ppc_engine.calls.commands import BreakApp, CancelTimer, Hangup, Turn
+from ppc_engine.calls.commands import CancelTimer, Hangup, Turn
 from ppc_engine.calls.events import (
-    AppCompleted,
     CallAdopted,
     CallEnded,
     CallHungUp,
     CallParked,
     CallVanished,
-    CommandFailed,
     Event,
     LegEnded,
     SlotRefused,
@@ -29,15 +27,14 @@ from ppc_engine.calls.events import (
 from ppc_engine.calls.operating import Operating
 from ppc_engine.calls.state import CallContext, CallState
 from ppc_engine.calls.states import TABLE, Phase, Step
-from ppc_engine.calls.turning import LEAVE_MS_MAX, LEG_END_MS_MAX, REFUSED_MS
+from ppc_engine.calls.turning import LEAVE_MS_MAX, LEG_END_MS_MAX
 from ppc_engine.catalog.model import TrackingNumber
-from ppc_engine.flows import interpreter
-from ppc_engine.flows.interpreter import FlowRun
-from ppc_engine.flows.waits import End, Resume, RouteWait, Wait
+from ppc_engine.flows.waits import Resume
 from ppc_engine.routing.attribution import attribute
 from ppc_engine.routing.caps import call_caps
 from ppc_engine.values.phone import area_code, caller_kind, normalise
 
+OWN_TAGS = frozenset({"zip_code", "zip_source", "state", "sticky_target"})  # What no trunk may set as it likes.
 FALLBACK_EXTENSION = "ppc_fallback"  # Where the dead-man's switch sends a call that no engine holds.
 
 
@@ -92,12 +89,8 @@ class Call(Operating):
     def _on_offered(self, event: CallParked) -> None:
         state, context = self.state, self.context
         number = attribute(event.dialed_number, context.numbers)
-        kind = caller_kind(event.caller_number)
-        caller = normalise(event.caller_number)
-        state.dialed_number, state.timer_id = event.dialed_number, event.timer_id
-        state.offered_at, state.answered_at = event.offered_at, event.answered_at
-        state.caller_key = caller if kind == "valid" else ""
-        state.area_code = "" if kind == "toll_free" else area_code(caller)
+        self._take_caller(event)
+        state.brought = self._tags_brought(event)
         marks = self._test_marks(number)
         state.test = bool(marks)
         self._tell(
@@ -108,11 +101,13 @@ class Call(Operating):
                 "data": dict(context.data_hashes),
                 "token": self._token(),
                 "number": dict(number) if number else None,
-                "caller_kind": kind,
+                "caller_kind": state.caller_kind,
                 "caller_key": state.caller_key,
                 "area_code": state.area_code,
                 "state": context.places.area_code_state(state.area_code),
                 **({"test": marks} if marks else {}),
+                **({"attestation": state.attestation} if state.attestation else {}),
+                **({"tags": state.brought} if state.brought else {}),
             },
         )
         if number is None:
@@ -134,6 +129,35 @@ class Call(Operating):
         else:
             self._start_flow()
 
+    def _trusted(self, trunk: str) -> bool:
+        """Whether what this way in says of its callers is believed."""
+        known = self.context.catalog.trunks.get(trunk)
+        return known is not None and known.trusted
+
+    def _take_caller(self, event: CallParked) -> None:
+        """Who calls: by the asserted identity of a trusted trunk, else by From (semantics.md, "Who the caller is")."""
+        state, trusted = self.state, self._trusted(event.trunk)
+        asserted = event.asserted_number if trusted and normalise(event.asserted_number) else ""
+        told = asserted or event.caller_number
+        kind = caller_kind(told)
+        state.dialed_number, state.timer_id, state.trunk = event.dialed_number, event.timer_id, event.trunk
+        state.offered_at, state.answered_at = event.offered_at, event.answered_at
+        state.caller_kind, state.private = kind, event.private
+        state.caller_number = normalise(told) if kind in ("valid", "toll_free") else ""
+        state.caller_key = state.caller_number if kind == "valid" else ""
+        state.area_code = area_code(state.caller_key)
+        state.attestation = event.attestation if trusted else ""
+
+    def _tags_brought(self, event: CallParked) -> dict[str, str]:
+        """Tags that a trusted trunk sent along; a ZIP among them is one of the caller's place."""
+        if not event.tags or not self._trusted(event.trunk):
+            return {}
+        tags = {name: value for name, value in event.tags.items() if name not in OWN_TAGS}
+        place = self.context.places.zip_state(event.tags.get("zip_code", ""))
+        if place:
+            tags.update(zip_code=event.tags["zip_code"], zip_source="header", state=place)
+        return tags
+
     def _test_marks(self, number: TrackingNumber | None) -> list[str]:
         """What makes this a test call from the start: its number, its caller, or both (semantics.md, "Test calls")."""
         campaign = self.context.catalog.campaigns.get(number.campaign) if number else None
@@ -153,58 +177,6 @@ class Call(Operating):
     def _on_late_slot(self, event: SlotReserved) -> None:
         """The caller left while the slot was being taken: it goes straight back."""
         self._release(event.lease_id)
-
-    # The flow: one application at a time, each with a deadline.
-
-    def _start_flow(self) -> None:
-        self.state.phase = Phase.FLOW
-        self.state.run = FlowRun(flow=self._campaign().flow)
-        self._follow(interpreter.start(self.context.flows, self.state.run, self._view(), self._tell))
-
-    def _resume_flow(self, answer: Resume) -> None:
-        run = self.state.run
-        assert run is not None
-        self.state.phase, self.state.pending = Phase.FLOW, ""
-        self._follow(interpreter.resume(self.context.flows, run, self._view(), answer, self._tell))
-
-    def _follow(self, next_step: Wait | End) -> None:
-        run = self.state.run
-        assert run is not None
-        if isinstance(next_step, End):
-            self._leave(next_step.cause, run.failure or "failed")
-        elif isinstance(next_step, RouteWait):
-            run.failure = ""
-            self._start_hunt(next_step.targets)
-        else:
-            self._ask(next_step)
-
-    def _on_app_completed(self, event: AppCompleted) -> None:
-        if event.command_id != self.state.pending:
-            self._tell("ignored", {"phase": str(self.state.phase), "command_id": event.command_id})
-            return
-        self._take_answer(event.answered_at)
-        number = event.command_id.rpartition(".")[2]
-        self._give(CancelTimer(call_id=self.state.call_id, name=f"wait:{number}"))
-        if self.state.timed_out:
-            self._give(CancelTimer(call_id=self.state.call_id, name=f"break:{number}"))
-        if self._redirected():
-            return
-        self._resume_flow(Resume(digits=event.digits, timed_out=self.state.timed_out))
-
-    def _on_flow_timer(self, event: TimerFired) -> None:
-        name, _, number = event.name.partition(":")
-        if not self.state.pending or number != self.state.pending.rpartition(".")[2]:
-            return
-        self._tell("deadline", {"timer": event.name})
-        if name == "wait":
-            self._interrupt()
-        elif name in ("break", "refused"):
-            self._leave("NORMAL_TEMPORARY_FAILURE", "failed")
-
-    def _on_app_failed(self, event: CommandFailed) -> None:
-        if event.command_id == self.state.pending:
-            self._tell("command_failed", {"command_id": event.command_id, "reason": event.reason})
-            self._start_timer(f"refused:{self.state.commands_given}", REFUSED_MS)
 
     def _hunt_over(self, route_exit: str) -> None:
         self._tell("route", {"exit": route_exit})
@@ -279,16 +251,6 @@ class Call(Operating):
         else:
             self._give(Hangup(call_id=self.state.call_id, cause="NORMAL_CLEARING"))
             self._start_timer("leave", LEAVE_MS_MAX)
-
-    def _ask_again(self, event: CallAdopted) -> None:
-        """Enter the node that waited once more, unless its application still runs and we never went away."""
-        idle = event.app in ("park", "")
-        if not idle and not event.restarted:
-            return
-        if not idle:
-            self._give(BreakApp(call_id=self.state.call_id, gathering=self.state.gathering))
-        if not self._redirected():
-            self._enter_node(self._run().node)
 
     def _hunt_again(self, event: CallAdopted) -> None:
         hunt = self._hunt()

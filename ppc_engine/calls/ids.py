@@ -21,6 +21,11 @@ def leg_id(key: bytes, attempt: str) -> str:
     return str(uuid.UUID(bytes=_mac(key, f"leg:{attempt}"), version=4))
 
 
+def recording_id(key: bytes, command: str) -> str:
+    """The name of a recording's file, from the command that makes it. Keyed: nobody can guess one (security.md D14)."""
+    return _mac(key, f"recording:{command}").hex()
+
+
 def call_token(key: bytes, call_id: str) -> str:
     """What partners see instead of the call id, which must never leave us: it can be used to take a call over."""
     return _mac(key, f"token:{call_id}").hex()[:24]

@@ -7,24 +7,19 @@ hours and all other reasons against a target hold for an ordered one too.
 
 from __future__ import annotations
 
+from ppc_engine.calls.asking import Asking
 from ppc_engine.calls.commands import Hangup, TakeBack
 from ppc_engine.calls.events import CallParked, OperatorHangup, OperatorRedirect, TimerFired
 from ppc_engine.calls.hunt import Hunting
 from ppc_engine.calls.states import Phase, Step
-from ppc_engine.flows import interpreter
-from ppc_engine.flows.interpreter import FlowRun
-from ppc_engine.flows.waits import End, Wait
 
 TAKE_BACK_MS_MAX = 5_000  # From the order to the caller's next park; afterwards the talk goes on.
 ENGINE = "engine"  # What a drain pauses, among the paused things of an offer.
 OUTCOME = "blocked"  # Of a call that a person ended before it was connected.
 
 
-class Operating(Hunting):
+class Operating(Asking, Hunting):
     """The part of the call machine that obeys operators."""
-
-    def _follow(self, next_step: Wait | End) -> None:
-        raise NotImplementedError
 
     def _refuse_paused(self, event: CallParked) -> None:
         """Its number or publisher is paused, or the engine takes no calls: refused before anything is taken for it."""
@@ -109,16 +104,6 @@ class Operating(Hunting):
             self._leave("NORMAL_CLEARING")
         else:
             self._enter_node(self._run().node)
-
-    def _enter_node(self, node: str) -> None:
-        run = self._run()
-        self.state.phase, self.state.pending = Phase.FLOW, ""
-        run.node, run.state = node, {}
-        self._follow(interpreter.enter(self.context.flows, run, self._view(), self._tell))
-
-    def _run(self) -> FlowRun:
-        assert self.state.run is not None
-        return self.state.run
 
 
 def _order(event: OperatorHangup | OperatorRedirect) -> dict[str, object]:

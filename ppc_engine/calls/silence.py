@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-_AUDIBLE = frozenset({"Play", "CollectDigits", "Dial"})
+_AUDIBLE = frozenset({"Play", "Say", "RecordMessage", "CollectDigits", "Dial"})
 
 
 def silent_ms(facts: list[dict[str, Any]], answered_at: int, ended_at: int) -> int:

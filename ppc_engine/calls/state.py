@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -76,6 +77,12 @@ class CallState:
     campaign: str = ""
     publisher: str = ""
     caller_key: str = ""
+    caller_number: str = ""
+    caller_kind: str = ""
+    attestation: str = ""
+    private: bool = False
+    trunk: str = ""
+    brought: dict[str, str] = field(default_factory=dict)
     area_code: str = ""
     offered_at: int = 0
     answered_at: int = 0
@@ -85,6 +92,12 @@ class CallState:
     pending: str = ""
     gathering: bool = False
     timed_out: bool = False
+    optional: bool = False
+    looking: bool = False
+    looked_up: dict[str, Any] = field(default_factory=dict)
+    music: str = ""
+    music_prompt: str = ""
+    music_breaks: int = 0
     run: FlowRun | None = None
     hunt: HuntState | None = None
     attempts: list[AttemptState] = field(default_factory=list)

@@ -22,6 +22,7 @@ from ppc_engine.calls.events import (
     Event,
     LegBridged,
     LegEnded,
+    LookedUp,
     OperatorHangup,
     OperatorRedirect,
     SlotRefused,
@@ -68,6 +69,7 @@ TABLE: dict[Phase, dict[type[Event], str]] = {
     Phase.FLOW: {
         **_ALWAYS,
         AppCompleted: "_on_app_completed",
+        LookedUp: "_on_looked_up",
         TimerFired: "_on_flow_timer",
         CommandFailed: "_on_app_failed",
     },

@@ -6,14 +6,10 @@ from typing import Any
 
 from ppc_engine.calls import ids
 from ppc_engine.calls.commands import (
-    Answer,
-    BreakApp,
-    CollectDigits,
     Command,
     Decision,
     Finish,
     Hangup,
-    Play,
     ReleaseSlot,
     ReserveSlot,
     StartTimer,
@@ -22,8 +18,7 @@ from ppc_engine.calls.refusals import refusal_word
 from ppc_engine.calls.state import CallContext, CallState
 from ppc_engine.calls.states import Phase
 from ppc_engine.catalog.model import Campaign
-from ppc_engine.flows.model import View
-from ppc_engine.flows.waits import AnswerWait, DigitsWait, PlayWait, Wait
+from ppc_engine.flows.model import Caller, View
 
 LEAVE_MS_MAX = 10_000  # From the first sign of a hang-up to the caller leg's last event.
 LEG_END_MS_MAX = 2_000  # What a target's leg may take to report after the caller's leg has.
@@ -59,6 +54,10 @@ class Turning:
         """What partners see instead of the call id."""
         return ids.call_token(self.context.key, self.state.call_id)
 
+    def _recording_id(self, command_id: str) -> str:
+        """The name of a recording's file."""
+        return ids.recording_id(self.context.key, command_id)
+
     def _start_timer(self, name: str, after_ms: int) -> None:
         self._give(StartTimer(call_id=self.state.call_id, name=name, after_ms=after_ms))
 
@@ -66,15 +65,26 @@ class Turning:
         return self.context.catalog.campaigns[self.state.campaign]
 
     def _view(self) -> View:
-        run = self.state.run
+        state, run = self.state, self.state.run
         return View(
             at=self._at,
-            answered=self.state.answered_at > 0,
-            dialed_number=self.state.dialed_number,
-            publisher=self.state.publisher,
-            area_code=self.state.area_code,
+            answered=state.answered_at > 0,
+            dialed_number=state.dialed_number,
+            publisher=state.publisher,
+            area_code=state.area_code,
             tags=dict(run.tags) if run else {},
             places=self.context.places,
+            call_id=state.call_id,
+            offered_at=state.offered_at,
+            campaign=state.campaign,
+            trunk=state.trunk,
+            caller=Caller(
+                number=state.caller_number,
+                kind=state.caller_kind,
+                area_state=self.context.places.area_code_state(state.area_code),
+                attestation=state.attestation,
+            ),
+            catalog=self.context.catalog,
         )
 
     def _reserve(self, lease_id: str, caps: dict[str, int]) -> None:
@@ -85,37 +95,12 @@ class Turning:
         if self.state.leases.pop(lease_id, None) is not None:
             self._give(ReleaseSlot(call_id=self.state.call_id, lease_id=lease_id))
 
-    def _ask(self, wait: Wait) -> None:
-        """Start the application that a flow waits for, with a deadline on it."""
-        command_id = self._next_command_id()
-        call_id = self.state.call_id
-        command: Command
-        if isinstance(wait, AnswerWait):
-            command = Answer(call_id=call_id, command_id=command_id)
-        elif isinstance(wait, PlayWait):
-            command = Play(call_id=call_id, command_id=command_id, prompt=wait.prompt)
-        else:
-            assert isinstance(wait, DigitsWait), wait
-            command = CollectDigits(
-                call_id=call_id,
-                command_id=command_id,
-                prompt=wait.prompt,
-                digits_min=wait.digits_min,
-                digits_max=wait.digits_max,
-                first_digit_ms_max=wait.first_digit_ms_max,
-                next_digit_ms_max=wait.next_digit_ms_max,
-            )
-        self.state.pending, self.state.timed_out = command_id, False
-        self.state.gathering = isinstance(wait, DigitsWait)
-        self._give(command)
-        self._start_timer(f"wait:{self.state.commands_given}", wait.ms_max)
+    def _start_hunt(self, targets: tuple[str, ...]) -> None:
+        """Look for a target (hunt.py)."""
+        raise NotImplementedError
 
-    def _interrupt(self) -> None:
-        """Stop what the flow waits for; its own end follows. Once is enough."""
-        if self.state.pending and not self.state.timed_out:
-            self.state.timed_out = True
-            self._give(BreakApp(call_id=self.state.call_id, gathering=self.state.gathering))
-            self._start_timer(f"break:{self.state.pending.rpartition('.')[2]}", BREAK_MS_MAX)
+    def _take_answer(self, answered_at: int) -> None:
+        self.state.answered_at = self.state.answered_at or answered_at
 
     def _redirected(self) -> bool:
         """Whether an operator's order takes the call elsewhere at this moment, at which nothing runs (operating.py)."""

@@ -40,6 +40,7 @@ class DigitsWait(Wait):
     digits_max: int
     first_digit_ms_max: int
     next_digit_ms_max: int
+    terminator: str = "#"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
