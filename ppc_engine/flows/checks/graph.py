@@ -44,8 +44,9 @@ class Walk(Generic[V]):
     """Follows every way from an entry, carrying a value that is joined where ways meet.
 
     ``leave`` says what a value becomes on leaving a node by an exit ("" into a sub-flow or by a goto); ``join`` must be
-    able to change a value only finitely often. A sub-flow is walked once for every value that it is entered with, so
-    that one caller's ways are not mixed with another's. ``at`` collects the values with which each node is entered.
+    able to change a value only finitely often; ``back`` makes what follows a sub-flow out of the values before and
+    after. A sub-flow is walked once for every value that it is entered with, so that one caller's ways are not mixed
+    with another's. ``at`` collects the values with which each node is entered.
     """
 
     def __init__(
@@ -53,11 +54,13 @@ class Walk(Generic[V]):
         drafts: Mapping[str, FlowDraft],
         leave: Callable[[str, str, Node, str, V], V],
         join: Callable[[V, V], V],
+        back: Callable[[V, V], V] = lambda before, after: after,
     ) -> None:
         self.at: dict[Place, list[V]] = {}
         self._drafts = drafts
         self._leave = leave
         self._join = join
+        self._back = back
         self._returns: dict[tuple[str, str, V], dict[str, V]] = {}
 
     def run(self, flow: str, value: V, start: str = "") -> dict[str, V]:
@@ -94,48 +97,67 @@ class Walk(Generic[V]):
             came_back = self.run(called, self._leave(draft.id, name, node, "", value))
             for exit_name, to in draft.ways(name):
                 if exit_name in came_back:
-                    yield to, self._leave(draft.id, name, node, exit_name, came_back[exit_name])
+                    after = self._back(value, came_back[exit_name])
+                    yield to, self._leave(draft.id, name, node, exit_name, after)
         else:
             for exit_name, to in draft.ways(name):
                 yield to, self._leave(draft.id, name, node, exit_name, value)
 
 
-def circles(edges: Mapping[Place, Iterable[Place]]) -> list[list[Place]]:
-    """One circle of each knot of places that lead to each other, its smallest place first."""
+def knots(edges: Mapping[Place, Iterable[Place]]) -> list[list[Place]]:
+    """Places that all lead to each other, together; every other place by itself. What is led to comes first.
+
+    Tarjan's algorithm, with a stack of its own: a flow may be 500 nodes deep.
+    """
     found: list[list[Place]] = []
-    done: set[Place] = set()
-    for first in sorted(edges):
-        if first in done:
-            continue
-        way = _way_back(edges, first)
-        if way:
-            found.append(way)
-            done |= _knot(edges, first)
+    index: dict[Place, int] = {}
+    low: dict[Place, int] = {}
+    open_places: dict[Place, None] = {}
+    for root in edges:
+        todo: list[tuple[Place, Iterator[Place]]] = [] if root in index else [(root, iter(edges[root]))]
+        while todo:
+            place, ways = todo[-1]
+            if place not in index:
+                index[place] = low[place] = len(index)
+                open_places[place] = None
+            for to in ways:
+                if to not in edges:
+                    continue
+                if to not in index:
+                    todo.append((to, iter(edges[to])))
+                    break
+                if to in open_places:
+                    low[place] = min(low[place], index[to])
+            else:
+                todo.pop()
+                if todo:
+                    low[todo[-1][0]] = min(low[todo[-1][0]], low[place])
+                if low[place] == index[place]:
+                    knot = [place]
+                    while (last := open_places.popitem()[0]) != place:
+                        knot.append(last)
+                    found.append(knot)
     return found
 
 
-def _reached(edges: Mapping[Place, Iterable[Place]], first: Place) -> dict[Place, Place]:
-    """Every place that can be reached from one, with the place before it on a shortest way."""
+def circles(edges: Mapping[Place, Iterable[Place]]) -> list[list[Place]]:
+    """One circle of each knot of places that lead to each other, beginning at its smallest place."""
+    return [way for knot in knots(edges) if (way := _circle(edges, knot))]
+
+
+def _circle(edges: Mapping[Place, Iterable[Place]], knot: list[Place]) -> list[Place]:
+    first, inside = min(knot), set(knot)
     before: dict[Place, Place] = {}
     todo = deque([first])
-    while todo:
+    while todo and first not in before:
         place = todo.popleft()
-        for to in edges.get(place, ()):
-            if to not in before:
+        for to in edges[place]:
+            if to in inside and to not in before:
                 before[to] = place
                 todo.append(to)
-    return before
-
-
-def _way_back(edges: Mapping[Place, Iterable[Place]], first: Place) -> list[Place]:
-    before = _reached(edges, first)
     if first not in before:
         return []
     way = [before[first]]
     while way[-1] != first:
         way.append(before[way[-1]])
     return way[::-1]
-
-
-def _knot(edges: Mapping[Place, Iterable[Place]], first: Place) -> set[Place]:
-    return {place for place in _reached(edges, first) if first in _reached(edges, place)}

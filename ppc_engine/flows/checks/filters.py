@@ -1,0 +1,58 @@
+"""Filters of nodes that let nobody through, or take what another took before them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ppc_engine.flows.checks.case import FlowCase
+from ppc_engine.flows.nodes.match import MatchNode
+from ppc_engine.flows.nodes.open_hours import OpenHoursNode
+from ppc_engine.values.errors import Issue
+from ppc_engine.values.schedule import DAYS, MINUTES_A_DAY, WeeklyHours
+
+VALUES_TOLD = 3
+
+
+def match_cases(case: FlowCase) -> Iterator[Issue]:
+    """Values in two cases of one ``match``: the first takes them. And cases that list nothing."""
+    for flow, draft in case.drafts.items():
+        for name, node in draft.nodes.items():
+            if not isinstance(node, MatchNode):
+                continue
+            first: dict[str, str] = {}
+            for exit_name, values in node.cases.items():
+                path = ("cases", exit_name)
+                if not values:
+                    yield case.issue((flow, name), "an empty case is never taken (list a value)", "warning", path)
+                taken = sorted(value for value in values if first.setdefault(value, exit_name) != exit_name)
+                if taken:
+                    more = f" and {len(taken) - VALUES_TOLD} more" if len(taken) > VALUES_TOLD else ""
+                    shown = ", ".join(taken[:VALUES_TOLD])
+                    message = f'"{first[taken[0]]}" takes {shown}{more} before this case does (keep one)'
+                    yield case.issue((flow, name), message, "warning", path)
+
+
+def opening_hours(case: FlowCase) -> Iterator[Issue]:
+    """Hours that are never open, or always, so that one of the node's ways is never gone."""
+    for flow, draft in case.drafts.items():
+        for name, node in draft.nodes.items():
+            if isinstance(node, OpenHoursNode) and never_open(node.hours):
+                message = "never open, so nobody gets past it (name a day: monday: [\"09:00-17:00\"])"
+                yield case.issue((flow, name), message, "warning", ("hours",))
+
+
+def never_open(hours: WeeklyHours) -> bool:
+    """Whether no minute of any week is open, nor any single date."""
+    return not any(getattr(hours, day) for day in DAYS) and not any(hours.open_dates.values())
+
+
+def overlapping_spans(hours: WeeklyHours) -> list[tuple[str, int]]:
+    """(day, index) of every span that begins before an earlier one of its day ended."""
+    found = []
+    for day in DAYS:
+        taken = 0
+        for start, end, index in sorted((start, end, index) for index, (start, end) in enumerate(getattr(hours, day))):
+            if start < taken:
+                found.append((day, index))
+            taken = max(taken, min(end, MINUTES_A_DAY))
+    return found
