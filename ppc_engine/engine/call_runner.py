@@ -1,9 +1,9 @@
 """Drives one call: mailbox -> journal -> pure core -> commands, one event after another, never two at once.
 
-What waits for nothing (the core, the journal's queue, slots, timers) is done where the event was read; a greenlet runs
-for a call only from the first command that the switch must answer until nothing is left, so that thousands of bridged
-calls cost no stacks and most events no switch of stacks. A fact is queued for the journal before its commands are
-performed; nothing waits for the disk.
+Everything is done where the event was read, and no call has a greenlet: while the switch owes an answer the call rests,
+and goes on where the answer is read. So thousands of calls cost no stacks, and a call's first command leaves before
+anything else is looked at. A fact is queued for the journal before its commands are performed; nothing waits for the
+disk.
 """
 
 from __future__ import annotations
@@ -52,18 +52,16 @@ class DropClaim:
     """In a place among the commands: delete our own dead-man's timer, which a renewal may have armed too late."""
 
 
-AT_ONCE = frozenset({StartTimer, CancelTimer, ReserveSlot, ReleaseSlot, ReadUsage, Finish})
-
-
 class CallRunner:
     """One call in this engine. ``facts`` are its journal lines as JSON, kept small until the CDR is folded.
 
     While ``held`` (the switch is away, or was) events wait: nothing is commanded before the switch has been asked.
+    While ``_asking`` (the switch owes an answer) commands and events wait.
     """
 
     __slots__ = (
-        "_commands", "_dispatcher", "_mailbox", "_running", "broken", "call", "claimed_at", "facts", "finished", "held",
-        "last_sequence", "renewed", "timer_id", "unsent_since",
+        "_asking", "_commands", "_dispatcher", "_mailbox", "_running", "broken", "call", "claimed_at", "facts",
+        "finished", "held", "last_sequence", "renewed", "timer_id", "unsent_since",
     )  # fmt: skip
 
     def __init__(self, dispatcher: Dispatcher, call: Call, facts: list[bytes] | None = None) -> None:
@@ -71,6 +69,7 @@ class CallRunner:
         self._mailbox: deque[Event] = deque()
         self._commands: deque[Command | DropClaim] = deque()
         self._running = False
+        self._asking = False
         self.call = call
         self.facts = facts or []
         self.last_sequence = 0
@@ -101,34 +100,22 @@ class CallRunner:
         self._wake()
 
     def _wake(self) -> None:
-        if self._running or self.held:
+        if self._running or self._asking or self.held:
             return
         self._running = True
-        if self._run(may_wait=False):
-            self._running = False
-        else:
-            gevent.spawn(self._run_to_the_end)
-
-    def _run_to_the_end(self) -> None:
-        self._run(may_wait=True)
-        self._running = False
-
-    def _run(self, *, may_wait: bool) -> bool:
-        """Commands first, then the next event; False when what comes next has to wait and may not."""
-        while True:
+        while not self._asking:
             event = None
             try:
                 if self._commands:
-                    if not may_wait and type(self._commands[0]) not in AT_ONCE:
-                        return False
                     self._perform(self._commands.popleft())
                 elif self._mailbox and not self.held:
                     event = self._mailbox.popleft()
                     self._take(event)
                 else:
-                    return True
+                    break
             except Exception as error:
                 self._break(event, error)
+        self._running = False
 
     def _take(self, event: Event) -> None:
         if self.finished:
@@ -168,6 +155,8 @@ class CallRunner:
             self._dispatcher.switch.drop_claim(self.call_id, self.timer_id)
         except SwitchError as error:
             self._dispatcher.log("claim_not_dropped", self.call_id, detail=str(error))
+        self._asking = False
+        self._wake()
 
     def _perform(self, command: Command | DropClaim) -> None:
         dispatcher = self._dispatcher
@@ -186,7 +175,8 @@ class CallRunner:
         elif isinstance(command, Finish):
             self._finish()
         elif isinstance(command, DropClaim):
-            self._drop_claim()
+            self._asking = True
+            gevent.spawn(self._drop_claim)  # Once in many calls, and it ends within the switch's own deadline.
         else:
             self._send(command)
 
@@ -206,23 +196,35 @@ class CallRunner:
 
     def _send(self, command: Command) -> None:
         dispatcher = self._dispatcher
-        kind = type(command).__name__
         if self.unsent_since:
             dispatcher.telemetry.decided(dispatcher.monotonic() - self.unsent_since)
             self.unsent_since = 0.0
+        self._asking = True
         try:
-            dispatcher.switch.perform(command)
-        except CommandRefusedError as error:
+            dispatcher.switch.post(command, lambda outcome: self._answered(command, outcome))
+        except SwitchError as error:
+            self._answered(command, error)
+        except BaseException:
+            self._asking = False
+            raise
+
+    def _answered(self, command: Command, outcome: str | SwitchError) -> None:
+        """The switch's reply to a command, or why there is none. Called by the event loop."""
+        dispatcher = self._dispatcher
+        kind = type(command).__name__
+        self._asking = False
+        if isinstance(outcome, CommandRefusedError):
             dispatcher.telemetry.command_performed(kind, "refused")
             at = dispatcher.clock.now_us()
             failed = getattr(command, "command_id", "")
-            self._answer(CommandFailed(call_id=self.call_id, at=at, command_id=failed, reason=str(error)[:200]))
-        except SwitchError as error:
+            self._answer(CommandFailed(call_id=self.call_id, at=at, command_id=failed, reason=str(outcome)[:200]))
+        elif isinstance(outcome, SwitchError):
             # Whether it ran is unknown: the deadline of what it started, or the next resynchronisation, decides.
             dispatcher.telemetry.command_performed(kind, "away")
-            dispatcher.log("command_unanswered", self.call_id, command=kind, detail=str(error))
+            dispatcher.log("command_unanswered", self.call_id, command=kind, detail=str(outcome))
         else:
             dispatcher.telemetry.command_performed(kind, "ok")
+        self._wake()
 
     def _finish(self) -> None:
         self.finished = True

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import socket as plain_socket
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import gevent
 from gevent import socket
 from gevent.event import AsyncResult
-from gevent.exceptions import BlockingSwitchOutError
-from gevent.lock import BoundedSemaphore
 from greenswitch import InboundESL
 
+from ppc_engine.ports import SwitchError
 from ppc_engine.switch import framing
 from ppc_engine.switch.encode import checked_frame
 from ppc_engine.switch.errors import DeadlineError, FramingError, SwitchAwayError
@@ -38,39 +39,31 @@ PASSWORD_WELL_KNOWN = "ClueCon"  # noqa: S105 - the password that must never be 
 # A vanished peer without traffic of ours is noticed by the kernel after 5 + 3 x 2 s; our own pings are faster.
 KEEPALIVE = (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 2), ("TCP_KEEPCNT", 3))
 
+_READABLE, _WRITABLE = 1, 2  # Of libev.
 _log = logging.getLogger(__name__)
+
+# What becomes of commands that were asked together: all their answers, or why there are none.
+Answers = list[str] | SwitchError
 
 
 class _Question:
     """Commands written at once, and the answers that came so far."""
 
-    __slots__ = ("answers", "done", "expected", "is_ping")
+    __slots__ = ("answers", "expected", "is_ping", "on_answers")
 
-    def __init__(self, expected: int, is_ping: bool) -> None:
+    def __init__(self, expected: int, on_answers: Callable[[Answers], None], is_ping: bool) -> None:
         self.expected = expected
+        self.on_answers = on_answers
         self.is_ping = is_ping
         self.answers: list[str] = []
-        self.done: AsyncResult[list[str]] = AsyncResult()
-
-
-class _Reader(gevent.Greenlet):
-    """The greenlet that reads. While it hands over events it may not wait for anything.
-
-    A handler that waits would hold back the events of all other calls, and one that waits for a command's answer
-    would wait for itself. Such a wait raises BlockingSwitchOutError in the handler, at once.
-    """
-
-    may_wait = True
-
-    def switch_out(self) -> None:  # Called by gevent before it leaves this greenlet.
-        if not self.may_wait:
-            raise BlockingSwitchOutError("an event handler must not wait: it runs in the reader of all calls' events")
 
 
 class ESLConnection(InboundESL):
     """A connection to mod_event_socket. After it was lost it is dead for good: make another.
 
-    ``on_event`` gets the body of every JSON event, in order, and must not wait. ``on_close`` gets the reason, once.
+    ``on_event`` gets the body of every JSON event, in order; ``on_close`` gets the reason, once. Both are called by the
+    event loop itself, which reads without a greenlet of its own, so neither can wait: whoever tries gets
+    BlockingSwitchOutError, at once. A wait there would hold back all calls, and one for an answer would never end.
     """
 
     def __init__(
@@ -93,7 +86,9 @@ class ESLConnection(InboundESL):
         self._on_bug = on_bug
         self._parser = framing.FrameParser()
         self._commands_sent: deque[_Question] = deque()
-        self._write_turn = BoundedSemaphore(1)
+        self._unwritten = b""
+        self._watchers: dict[int, Any] = {}
+        self._file = -1
         self._ping_answer = ""
 
     def connect(self) -> None:
@@ -107,9 +102,12 @@ class ESLConnection(InboundESL):
         except OSError as error:
             raise SwitchAwayError(f"no connection to {self.address}: {error.strerror or error}") from None
         _keep_alive(self.sock)
-        self.sock.settimeout(None)
+        self.sock.settimeout(None)  # To gevent; to the kernel its sockets never block.
+        self._file = self.sock.fileno()
         self.connected = True
-        self._receive_events_greenlet = _Reader.spawn(self.receive_events)
+        loop = gevent.get_hub().loop
+        self._watchers = {way: loop.io(self._file, way) for way in (_READABLE, _WRITABLE)}
+        self._watchers[_READABLE].start(self.receive_events)
         try:
             if not self._auth_request_event.wait(GREETING_S_MAX):
                 raise DeadlineError(f"{self.address} accepted a connection but sent no auth/request: is it a switch?")
@@ -123,7 +121,7 @@ class ESLConnection(InboundESL):
         if self.send(f"auth {self.password}") != "+OK accepted":
             raise SwitchAwayError(f"ESL password refused by {self.address}")
 
-    def send(self, data: str, answer_s_max: float | None = ANSWER_S_MAX) -> str:
+    def send(self, data: str, answer_s_max: float = ANSWER_S_MAX) -> str:
         """One command and its answer: the Reply-Text, or the body of an api response."""
         return self.send_all([data], answer_s_max)[0]
 
@@ -137,36 +135,41 @@ class ESLConnection(InboundESL):
         return self._ping_answer
 
     def send_all(
-        self, frames: Sequence[str], answer_s_max: float | None = ANSWER_S_MAX, *, is_ping: bool = False
+        self, frames: Sequence[str], answer_s_max: float = ANSWER_S_MAX, *, is_ping: bool = False
     ) -> list[str]:
         """Write all commands at once, then wait for all their answers, in order.
 
         Raises SwitchAwayError when the connection is lost before, DeadlineError when the answers are not there in
-        time; the connection is then given up. None sets no timer of its own: on a connection that is pinged every
-        answer comes before that of the next ping, so the ping's limit is the command's as well.
+        time; the connection is then given up.
         """
-        payload = "".join(f"{checked_frame(frame)}\n\n" for frame in frames).encode("ascii")
-        question = _Question(len(frames), is_ping)
-        if answer_s_max is None:
-            self._write(payload, question)
-            return question.done.get()
-        timer = gevent.Timeout.start_new(answer_s_max)
+        answers: AsyncResult[Answers] = AsyncResult()
+        self.ask(frames, answers.set, is_ping=is_ping)
         try:
-            self._write(payload, question)
-            return question.done.get()
-        except gevent.Timeout as fired:
-            if fired is not timer:
-                raise
-        finally:
-            timer.close()
-        return self._last_look(question, answer_s_max)
+            outcome = answers.get(timeout=answer_s_max)
+        except gevent.Timeout:
+            outcome = self._last_look(answers, answer_s_max)
+        if isinstance(outcome, SwitchError):
+            raise outcome
+        return outcome
+
+    def ask(self, frames: Sequence[str], on_answers: Callable[[Answers], None], *, is_ping: bool = False) -> None:
+        """Write all commands at once and return; ``on_answers`` is called when all answers are there, or never will be.
+
+        It is called by the event loop and must not wait. No timer is set: whoever asks so has the connection pinged,
+        and no answer is later than that of the next ping. Raises SwitchAwayError when there is no connection.
+        """
+        payload = "".join([f"{checked_frame(frame)}\n\n" for frame in frames]).encode("ascii")
+        if not self.connected:
+            raise SwitchAwayError(self.closed_because or f"not connected to {self.address}")
+        self._commands_sent.append(_Question(len(frames), on_answers, is_ping))
+        if self._unwritten:
+            self._unwritten += payload
+        else:
+            self._write(payload)
 
     def stop(self) -> None:
-        """Close, and wait for the reader to end."""
+        """Close. Nothing is called back any more."""
         self.close("closed by us")
-        reader = self._receive_events_greenlet
-        if reader is not None and reader is not gevent.getcurrent():
-            reader.join()
 
     def close(self, reason: str) -> None:
         """End the connection once, for this reason; everyone who waits for an answer gets SwitchAwayError."""
@@ -175,29 +178,38 @@ class ESLConnection(InboundESL):
         self.connected = False
         self.closed_because = reason
         self._auth_request_event.set()
-        while self._commands_sent:
-            self._commands_sent.popleft().done.set_exception(SwitchAwayError(reason))
+        self._unwritten = b""
+        for watcher in self._watchers.values():
+            watcher.stop()
+            watcher.close()
         with contextlib.suppress(OSError):  # The other side may have been faster.
             self.sock.shutdown(plain_socket.SHUT_RDWR)
         self.sock.close()
+        while self._commands_sent:
+            self._notify(self._commands_sent.popleft(), SwitchAwayError(reason))
         self._on_close(reason)
 
     def receive_events(self) -> None:
-        """The reader's life: bytes -> frames -> answers and events, until the connection ends for any reason."""
+        """Something can be read: bytes -> frames -> answers and events. Called by the event loop.
+
+        One piece at a time; what is left is for the loop's next turn, after the greenlets that these events woke.
+        """
         try:
-            while self.connected:
-                data = self.sock.recv(READ_BYTES)
-                if not data:
-                    self.close(f"{self.address} closed the connection")
+            data = os.read(self._file, READ_BYTES)
+            if not data:
+                self.close(f"{self.address} closed the connection")
+                return
+            self.bytes_received += len(data)
+            for frame in self._parser.feed(data):
+                self.handle_event(frame)
+                if not self.connected:
                     return
-                self.bytes_received += len(data)
-                self._take(data)
-                if len(data) == READ_BYTES:
-                    gevent.sleep(0)  # More is waiting, but so are the greenlets that these events woke.
+        except BlockingIOError:
+            return  # The kernel was mistaken; it will say so again.
         except FramingError as error:
             self.close(f"{self.address} sent what is no ESL: {error}")
         except OSError as error:
-            self.close(f"the connection to {self.address} was lost: {error.strerror or error}")
+            self._lost(error)
 
     def handle_event(self, frame: framing.Frame) -> None:
         """Sort one frame: an event to its handler, an answer to whoever has waited longest."""
@@ -217,18 +229,6 @@ class ESLConnection(InboundESL):
         elif frame.kind == framing.REJECTION:
             self.close(f"{self.address} does not let our address in (apply-inbound-acl)")
 
-    def _take(self, data: bytes) -> None:
-        reader = self._receive_events_greenlet
-        frames = self._parser.feed(data)
-        reader.may_wait = False
-        try:
-            for frame in frames:
-                if not self.connected:
-                    break
-                self.handle_event(frame)
-        finally:
-            reader.may_wait = True
-
     def _answered(self, text: str) -> None:
         if not self._commands_sent:
             raise FramingError("an answer to nothing that was asked")
@@ -238,31 +238,42 @@ class ESLConnection(InboundESL):
         question.answers.append(text)
         if len(question.answers) == question.expected:
             self._commands_sent.popleft()
-            question.done.set(question.answers)
+            self._notify(question, question.answers)
 
-    def _write(self, payload: bytes, question: _Question) -> None:
-        with self._write_turn:
-            if not self.connected:
-                raise SwitchAwayError(self.closed_because or f"not connected to {self.address}")
-            self._commands_sent.append(question)
-            try:
-                self.sock.sendall(payload)
-            except OSError as error:
-                self.close(f"the connection to {self.address} was lost: {error.strerror or error}")
-                raise SwitchAwayError(self.closed_because) from None
-            except BaseException:
-                # Timed out or killed half-way: the rest of this command would be read as the start of the next.
-                self.close(f"a command could not be written to {self.address}")
-                raise
-
-    def _last_look(self, question: _Question, answer_s_max: float) -> list[str]:
+    def _notify(self, question: _Question, answers: Answers) -> None:
         try:
-            return question.done.get(timeout=READER_GRACE_S if self.connected else 0)
-        except gevent.Timeout:
+            question.on_answers(answers)
+        except Exception as error:
+            self._on_bug(error)
+
+    def _write(self, payload: bytes) -> None:
+        """As much as the kernel takes now; the rest when it takes more, and new commands behind it."""
+        try:
+            self._unwritten = payload[os.write(self._file, payload) :]
+        except BlockingIOError:
+            self._unwritten = payload
+        except OSError as error:
+            self._lost(error)
+            return
+        if self._unwritten:
+            self._watchers[_WRITABLE].start(self._write_rest)
+
+    def _write_rest(self) -> None:
+        self._watchers[_WRITABLE].stop()
+        self._write(self._unwritten)
+
+    def _lost(self, error: OSError) -> None:
+        self.close(f"the connection to {self.address} was lost: {error.strerror or error}")
+
+    def _last_look(self, answers: AsyncResult[Answers], answer_s_max: float) -> Answers:
+        with contextlib.suppress(gevent.Timeout):
+            outcome: Answers = answers.get(timeout=READER_GRACE_S)
+            return DeadlineError(str(outcome)) if isinstance(outcome, SwitchError) else outcome
+        if self._unwritten:
+            self.close(f"a command could not be written to {self.address} within {answer_s_max:g} s")
+        else:
             self.close(f"{self.address} gave no answer within {answer_s_max:g} s")
-            raise DeadlineError(self.closed_because) from None
-        except SwitchAwayError as error:
-            raise DeadlineError(str(error)) from None
+        return DeadlineError(self.closed_because)
 
 
 def check_password(password: str) -> None:

@@ -13,21 +13,21 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import gevent
+from gevent.event import AsyncResult
 from gevent.event import Event as Signal
 
-from ppc_engine.calls.commands import BreakApp, Command, Dial, Hangup, HangupLeg
+from ppc_engine.calls.commands import BreakApp, Command, Dial, Hangup, HangupLeg, TakeBack
 from ppc_engine.calls.events import AppCompleted, CallEnded, CallHungUp, Event
 from ppc_engine.ports import CommandRefusedError, LiveChannel, NoTelemetry, SwitchError, Telemetry
 from ppc_engine.switch import encode
 from ppc_engine.switch.channels import read_channels
-from ppc_engine.switch.connection import ESLConnection, check_password
+from ppc_engine.switch.connection import Answers, ESLConnection, check_password
 from ppc_engine.switch.encode import Site
 from ppc_engine.switch.errors import ChannelGoneError, SwitchAwayError
 from ppc_engine.switch.event_stream import SUBSCRIPTION, EventStream, wall_clock_us
 
 PING_EVERY_S = 1.0
 PING_ANSWER_S_MAX = 1.75  # With PING_EVERY_S and the reader's grace: dead after 3 s.
-_UNTIL_PING = None  # No timer a command: the pings of its connection bound it, to the same 3 s.
 RETRY_S_MIN = 0.1
 RETRY_S_MAX = 2.0  # With the connection's own limits: back within 8 s, however long the switch was away.
 RETRY_GROWTH = 2.0
@@ -36,7 +36,7 @@ CLAIM_S = 15
 MESSAGES_OPEN_MAX = 8  # Per channel. Its queue on the switch holds 256, and overflowing it closes our connection.
 
 _GONE = ("-ERR No such channel", "-ERR invalid session id")
-_AT_ONCE = (BreakApp, Hangup, HangupLeg)
+_AT_ONCE = (BreakApp, Hangup, HangupLeg, TakeBack)
 _CORE_UUID = "api global_getvar core_uuid"
 _log = logging.getLogger(__name__)
 _EVENTS_PING = "nolog"  # Answered at once and changes nothing: "-ERR not loging".
@@ -119,29 +119,46 @@ class ESLSwitch:
         Raises CommandRefusedError (ChannelGoneError when the call is no more) when it was certainly not run, and
         another SwitchError when nobody knows.
         """
+        answer: AsyncResult[str | SwitchError] = AsyncResult()
+        self.post(command, answer.set)
+        outcome = answer.get()
+        if isinstance(outcome, SwitchError):
+            raise outcome
+        return outcome
+
+    def post(self, command: Command, on_reply: Callable[[str | SwitchError], None]) -> None:
+        """As ``perform``, but it never waits: ``on_reply`` gets the reply, or the error, when it is there.
+
+        It is called by the event loop and must not wait. What is known at once is raised at once. No answer is later
+        than 3 s, since none is later than that of its connection's next ping.
+        """
         if isinstance(command, _AT_ONCE):
-            return _granted(self._link(self._api).send(encode.api_line(command), _UNTIL_PING))
+            frames = encode.api_lines(command)
+            self._link(self._api).ask(frames, lambda answers: on_reply(_outcome(answers)))
+            return
         frames = encode.messages(command, self._site, returns_now=command.call_id in self._returning)
         link = self._link(self._events)
         command_id = str(command.command_id)  # type: ignore[attr-defined] # every command that has messages has one
+
+        def answered(answers: Answers) -> None:
+            outcome = _outcome(answers)
+            if isinstance(outcome, CommandRefusedError):
+                self._completed(command.call_id, command_id)
+            elif isinstance(command, Dial) and not command.returns and isinstance(outcome, str):
+                self._returning.discard(command.call_id)
+            on_reply(outcome)
+
         self._reserve(command.call_id, command_id, len(frames))
         if isinstance(command, Dial) and command.returns:
             self._returning.add(command.call_id)
-        try:
-            replies = [_granted(reply) for reply in link.send_all(frames, _UNTIL_PING)]
-        except CommandRefusedError:
-            self._completed(command.call_id, command_id)
-            raise
-        if isinstance(command, Dial) and not command.returns:
-            self._returning.discard(command.call_id)
-        return replies[-1]
+        link.ask(frames, answered)
 
     def extend_claim(self, call_id: str, previous_timer_id: str) -> str:
         """Arm a new dead-man's timer, then delete the previous one ("": there is none). Returns the new one's id."""
         frames = [encode.arm_timer(call_id, self._claim_s)]
         if previous_timer_id:
             frames.append(encode.delete_timer(previous_timer_id))
-        added = _granted(self._link(self._api).send_all(frames, _UNTIL_PING)[0])
+        added = _granted(self._link(self._api).send_all(frames)[0])
         timer_id = added.rpartition(" ")[2]
         if not timer_id.isdigit():
             raise CommandRefusedError(f"the switch armed a timer and did not tell its id: {added[:60]!r}")
@@ -150,7 +167,7 @@ class ESLSwitch:
     def drop_claim(self, call_id: str, timer_id: str) -> None:
         """Delete one dead-man's timer; one that is no more is no error."""
         if timer_id:
-            _granted(self._link(self._api).send(encode.delete_timer(timer_id), _UNTIL_PING))
+            _granted(self._link(self._api).send(encode.delete_timer(timer_id)))
 
     def live_channels(self, known: Collection[str] = ()) -> list[LiveChannel]:
         """Every caller's leg that our dialplan claimed and that lives now, ``known`` calls looked up in any case.
@@ -173,7 +190,7 @@ class ESLSwitch:
 
         It holds back the pings and all other api commands: one that takes seconds costs the connection.
         """
-        return self._link(self._api).send(f"api {line}", _UNTIL_PING)
+        return self._link(self._api).send(f"api {line}")
 
     def _take(self, event: Event) -> None:
         if isinstance(event, AppCompleted):
@@ -282,3 +299,13 @@ def _granted(reply: str) -> str:
     if not reply.startswith("+OK"):
         raise CommandRefusedError(reply[:120] or "an empty answer")
     return reply
+
+
+def _outcome(answers: Answers) -> str | SwitchError:
+    """The last reply when all were granted, else the first error."""
+    if isinstance(answers, SwitchError):
+        return answers
+    try:
+        return [_granted(reply) for reply in answers][-1]
+    except CommandRefusedError as error:
+        return error

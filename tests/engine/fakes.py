@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import gevent
@@ -11,7 +11,7 @@ import orjson
 from ppc_engine.calls.commands import Command
 from ppc_engine.calls.record import CDR
 from ppc_engine.engine.dispatcher import Dispatcher
-from ppc_engine.ports import LiveChannel, NoTelemetry
+from ppc_engine.ports import LiveChannel, NoTelemetry, SwitchError
 from ppc_engine.storage.capacity import MemoryCapacityStore
 from ppc_engine.values.errors import OutsideError
 from tests.calls.call_traces import T0, words
@@ -34,23 +34,29 @@ class StillClock:
 
 
 class FakeSwitch:
-    """Takes every command; ``refuse`` and ``away`` make it fail, ``channels`` are what lives on it."""
+    """Takes every command and grants it; ``fails`` makes it refuse, ``silent`` owe the answers (``waiting``), and
+    ``channels`` are what lives on it."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
         self.timers: list[str] = []
         self.channels: list[LiveChannel] = []
         self.fails: Exception | None = None
+        self.silent = False
+        self.waiting: list[Callable[[str | SwitchError], None]] = []
         self.serial = 100
 
     def _fail(self) -> None:
         if self.fails is not None:
             raise self.fails
 
-    def perform(self, command: Command) -> str:
+    def post(self, command: Command, on_reply: Callable[[str | SwitchError], None]) -> None:
         self._fail()
         self.said.append(words(command))
-        return "+OK"
+        if self.silent:
+            self.waiting.append(on_reply)
+        else:
+            on_reply("+OK")
 
     def extend_claim(self, call_id: str, previous_timer_id: str) -> str:
         self._fail()

@@ -160,11 +160,44 @@ def test_no_new_call_is_claimed_while_money_could_not_be_written() -> None:
 
 def test_full_mailbox_drops_and_counts() -> None:
     world = World(direct())
+    world.switch.silent = True
     world.dispatcher.handle_event(parked())
     for _ in range(MAILBOX_MAX + 3):
         world.dispatcher.handle_event(parked())
     assert world.counts.dropped == ["mailbox_full"] * 3
-    world.settle()
+
+
+def test_call_rests_while_the_switch_owes_an_answer_and_goes_on_in_order() -> None:
+    world = World(direct())
+    world.switch.silent = True
+    assert world.post(parked()) == ["dial acme-la"]
+    world.post(LegBridged(call_id=CALL_ID, at=T0 + 1_000_000, leg_id=LEG))
+    world.post(leg_ended(T0 + 2_000_000, bridged_at=T0 + 1_000_000))
+    world.post(ended())
+    assert world.sink.cdrs == []
+    world.switch.waiting.pop()("+OK")
+    assert world.switch.waiting == []
+    assert [(cdr.outcome, cdr.attempts[0].outcome) for cdr in world.sink.cdrs] == [("connected", "answered")]
+
+
+def test_refusal_that_comes_later_is_a_failed_attempt() -> None:
+    world = World(direct())
+    world.switch.silent = True
+    world.post(parked())
+    world.switch.silent = False
+    world.switch.waiting.pop()(CommandRefusedError("-ERR no such gateway"))
+    world.clock.move(1.1)
+    world.dispatcher.timers.fire_due()
+    assert world.capacity.used(["target:acme-la", "buyer:acme"]) == {}
+
+
+def test_answer_that_never_comes_is_no_refusal() -> None:
+    world = World(direct())
+    world.switch.silent = True
+    world.post(parked())
+    world.switch.waiting.pop()(SwitchError("away"))
+    assert world.capacity.used(["target:acme-la"]) == {"target:acme-la": 1}
+    assert world.logged == ["command_unanswered"]
 
 
 def test_claim_is_renewed_add_first_and_only_while_nobody_talks() -> None:
