@@ -37,7 +37,7 @@ def opening_hours(case: FlowCase) -> Iterator[Issue]:
     for flow, draft in case.drafts.items():
         for name, node in draft.nodes.items():
             if isinstance(node, OpenHoursNode) and never_open(node.hours):
-                message = "never open, so nobody gets past it (name a day: monday: [\"09:00-17:00\"])"
+                message = 'never open, so nobody gets past it (name a day: monday: ["09:00-17:00"])'
                 yield case.issue((flow, name), message, "warning", ("hours",))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ppc_engine.catalog.model import Campaign
 from ppc_engine.flows.checks.answered import CONNECTED_EXITS
-from ppc_engine.flows.checks.case import FlowCase, routes
+from ppc_engine.flows.checks.case import FlowCase
 from ppc_engine.flows.checks.graph import Place, goes_to, knots, sub_flow
 from ppc_engine.flows.model import PROMPT_MS_MAX, Node
 from ppc_engine.values.errors import Issue
@@ -92,11 +92,10 @@ def _stay_ms(case: FlowCase, campaign: Campaign, node: Node) -> int:
     if getattr(node, "type", "") == "route":
         return hunt_ms(case, campaign, node)
     stay = node.stay_ms_max()
-    if stay < PROMPT_MS_MAX:
+    if stay != PROMPT_MS_MAX:
         return stay
-    # The longest prompt that any flow may play stands for one that is far shorter.
-    played = [case.prompt_ms.get(prompt, PROMPT_MS_GUESS) for prompt in node.prompt_names().values()]
-    return stay - PROMPT_MS_MAX + max(played, default=PROMPT_MS_GUESS)
+    # That is the longest prompt that there may be: it stands for one that is far shorter.
+    return max((case.prompt_ms.get(prompt, PROMPT_MS_GUESS) for prompt in node.prompt_names().values()), default=stay)
 
 
 def hunt_ms(case: FlowCase, campaign: Campaign, node: Node) -> int:

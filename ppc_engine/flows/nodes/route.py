@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ppc_engine.catalog.model import CONNECTED_MS_MAX, Slug
 from ppc_engine.flows.model import Leave, Node, Pause, Step, View
@@ -28,6 +28,8 @@ class RouteNode(Node):
           exits: {ended: bye, no_match: sorry, all_closed: sorry, all_capped: busy, all_no_answer: busy,
                   recovered_none: bye}
     """
+
+    WAITS: ClassVar[bool] = True
 
     type: Literal["route"]
     targets: tuple[Slug, ...] = ()

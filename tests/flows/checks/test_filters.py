@@ -1,0 +1,32 @@
+"""Filters that let nobody through, or take what another took before."""
+
+from ppc_engine.flows.checks.filters import match_cases, opening_hours
+from tests.flows.checks.flow_texts import BYE, flow, told
+
+
+def match(cases: str, exits: str) -> str:
+    return f"m: {{type: match, on: state, cases: {{{cases}}}, exits: {{{exits}, no_match: bye}}}}"
+
+
+def test_a_value_in_two_cases_goes_to_the_first():
+    text = flow("x", "m", match("west: [CA, OR], all: [TX, OR, CA]", "west: bye, all: bye"), BYE)
+    assert told(match_cases, text) == [
+        'x.yaml:4:55: warning: nodes.m.cases.all: "west" takes CA, OR before this case does (keep one)'
+    ]
+    assert told(match_cases, flow("x", "m", match("west: [CA], south: [TX]", "west: bye, south: bye"), BYE)) == []
+
+
+def test_a_case_that_lists_nothing():
+    text = flow("x", "m", match("west: []", "west: bye"), BYE)
+    assert told(match_cases, text) == [
+        "x.yaml:4:39: warning: nodes.m.cases.west: an empty case is never taken (list a value)"
+    ]
+
+
+def test_hours_that_are_never_open():
+    hours = "h: {type: open_hours, hours: {zone: UTC}, exits: {open: bye, closed: bye}}"
+    assert told(opening_hours, flow("x", "h", hours, BYE)) == [
+        'x.yaml:4:25: warning: nodes.h.hours: never open, so nobody gets past it (name a day: monday: ["09:00-17:00"])'
+    ]
+    once = hours.replace("zone: UTC", 'zone: UTC, open_dates: {"2026-12-24": ["09:00-12:00"]}')
+    assert told(opening_hours, flow("x", "h", once, BYE)) == []
