@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -97,55 +97,52 @@ class CallJournal(Protocol):
 
 
 class CapacityStore(Protocol):
-    """Slots of concurrency caps, held by leases (semantics.md, "Caps")."""
+    """Counters of caps: slots and units on leases, and what was counted for good (semantics.md, "Caps").
 
-    def reserve(self, lease_id: str, caps: Mapping[str, int]) -> dict[str, list[int]]:
-        """Take a slot of every cap or none. {} when taken (also when this lease holds them already), else what was
-        full, as cap -> [used, limit]."""
-
-    def restore(self, lease_id: str, caps: Iterable[str]) -> None:
-        """After a restart: count the slots of a call that may live, whatever the limits are now."""
-
-    def release(self, lease_id: str) -> bool:
-        """Give a lease's slots back; False when there was no such lease."""
-
-    def used(self, caps: Iterable[str]) -> dict[str, int]:
-        """Slots in use now, caps that use none left out."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorAction:
-    """One order of a person, as it was recorded. Times are UTC microseconds, 0: not, or never.
-
-    ``subject`` is "target:ID", "buyer:ID", "publisher:ID", "campaign:ID", "number:+1...", "cap:KEY", "call:UUID" or
-    "engine". ``ended_at`` is 0 while it is in force or waits to be done; ``undone_by`` is the order that undid it.
+    Every method is one atomic step. A counter without a "/" is one of slots.
     """
 
-    id: int
-    at: int
-    who: str
-    why: str
-    verb: str
-    subject: str
-    args: Mapping[str, Any]
-    until_at: int
-    ended_at: int
-    undone_by: int
-    result: Mapping[str, Any]
+    def reserve(
+        self,
+        lease_id: str,
+        caps: Mapping[str, Sequence[int]],
+        gives: Mapping[str, Mapping[str, int]] | None = None,
+        paces: Mapping[str, Sequence[Sequence[int]]] | None = None,
+        at: int = 0,
+    ) -> dict[str, list[int]]:
+        """Take [amount, limit] of every cap, or nothing: {} when taken (also when this lease holds them already), else
+        what was full, as [used, limit]. ``gives`` are amounts by lease that go back in the same step; ``paces`` are
+        [[calls, microseconds], ...] by name, full as [microseconds to wait, 0]."""
 
-    def in_force(self, now_us: int) -> bool:
-        """Whether it holds at this moment, or still waits to be done."""
-        return self.ended_at == 0 and not 0 < self.until_at <= now_us
+    def restore(self, lease_id: str, caps: Mapping[str, int]) -> None:
+        """Count what a call that may live holds, whatever the limits are now; adds to what the lease holds."""
 
+    def release(self, lease_id: str) -> bool:
+        """Give a lease's slots back; its units stay. False when there was no such lease."""
 
-class OperatorOrders(Protocol):
-    """Where people's orders are recorded."""
+    def give(self, lease_id: str, amounts: Mapping[str, int]) -> None:
+        """Give back part of what a lease holds."""
 
-    def open_actions(self) -> list[OperatorAction]:
-        """Every order that is in force or waits to be done, oldest first. Raises OutsideError."""
+    def settle(self, lease_id: str, keep: Mapping[str, int]) -> None:
+        """End a lease: what is kept is counted for good, the rest is given back."""
 
-    def finish(self, ended: Iterable[tuple[int, int, Mapping[str, Any]]]) -> None:
-        """Note how orders ended: (id, when, what came of it). Raises OutsideError."""
+    def held(self, lease_id: str) -> Mapping[str, int]:
+        """What a lease holds."""
+
+    def used(self, keys: Iterable[str]) -> dict[str, int]:
+        """In use now, held and counted; counters that use none left out."""
+
+    def waits(self, key: str, rules: Sequence[Sequence[int]], at: int) -> int:
+        """Microseconds until a pace lets the next one through, 0 for now."""
+
+    def seed(self, counted: Mapping[str, int]) -> None:
+        """Set what was counted before, of these counters."""
+
+    def reset(self, key: str) -> int:
+        """Forget what was counted; what leases hold stays. Returns how much. Raises ValueError for slots."""
+
+    def snapshot(self) -> dict[str, list[int]]:
+        """Every counter in use, as [used, of which pending]."""
 
 
 class CDRStore(Protocol):

@@ -70,7 +70,11 @@ class Call(Operating):
         asked = state.call_id if state.phase is Phase.CLAIMING else ""
         if state.hunt is not None and state.hunt.step is Step.RESERVE:
             asked = self._current().attempt_id
-        return {lease_id: caps for lease_id, caps in state.leases.items() if lease_id != asked}
+        return {
+            lease_id: {key: amount for key, (amount, _) in caps.items()}
+            for lease_id, caps in state.leases.items()
+            if lease_id != asked
+        }
 
     def handle(self, event: Event) -> Turn:
         """Take one event; the turn says what was decided and what is to be done, in order."""
@@ -243,7 +247,7 @@ class Call(Operating):
     def _on_adopted(self, event: CallAdopted) -> None:
         self._take_answer(event.answered_at)
         if self.state.phase is Phase.CLAIMING:
-            self._reserve(self.state.call_id, self.state.leases[self.state.call_id])
+            self._reserve(self.state.call_id, {**self.state.leases[self.state.call_id]})
         elif self.state.phase is Phase.FLOW:
             self._ask_again(event)
         elif self.state.phase is Phase.HUNTING:
@@ -258,7 +262,7 @@ class Call(Operating):
         if hunt.step is Step.USAGE or attempt is None:
             self._read_usage()
         elif hunt.step is Step.RESERVE:
-            self._reserve(attempt.attempt_id, self.state.leases[attempt.attempt_id])
+            self._reserve(attempt.attempt_id, {**self.state.leases[attempt.attempt_id]})
         elif event.bridged_leg_id == attempt.leg_id:
             self._talking()
             if self.state.redirect:

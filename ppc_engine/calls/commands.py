@@ -196,15 +196,20 @@ class HangupLeg(Command):
 
 @dataclass(slots=True, kw_only=True)
 class ReserveSlot(Command):
-    """Take one slot of every cap, or none: answered by SlotReserved or SlotRefused. ``caps`` maps cap to limit."""
+    """Take [amount, limit] of every cap, or nothing: answered by SlotReserved or SlotRefused.
+
+    ``gives`` are units of earlier attempts that go back in the same step, by lease; ``paces`` must let it through.
+    """
 
     lease_id: str
-    caps: dict[str, int]
+    caps: dict[str, list[int]]
+    gives: dict[str, dict[str, int]] = field(default_factory=dict)
+    paces: dict[str, list[list[int]]] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
 class ReleaseSlot(Command):
-    """Give back every slot of a lease. Releasing twice is a counted error of ours, never a negative count."""
+    """Give back every slot of a lease, its units stay. Releasing twice is a counted error of ours, never below zero."""
 
     lease_id: str
 

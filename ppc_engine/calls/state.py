@@ -101,7 +101,7 @@ class CallState:
     run: FlowRun | None = None
     hunt: HuntState | None = None
     attempts: list[AttemptState] = field(default_factory=list)
-    leases: dict[str, dict[str, int]] = field(default_factory=dict)
+    leases: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     reroutes: int = 0
     failure: str = ""
     hung_up_in: str = ""

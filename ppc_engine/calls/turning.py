@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ppc_engine.calls import ids
@@ -19,6 +20,7 @@ from ppc_engine.calls.state import CallContext, CallState
 from ppc_engine.calls.states import Phase
 from ppc_engine.catalog.model import Campaign
 from ppc_engine.flows.model import Caller, View
+from ppc_engine.routing.caps import is_slot
 
 LEAVE_MS_MAX = 10_000  # From the first sign of a hang-up to the caller leg's last event.
 LEG_END_MS_MAX = 2_000  # What a target's leg may take to report after the caller's leg has.
@@ -87,12 +89,28 @@ class Turning:
             catalog=self.context.catalog,
         )
 
-    def _reserve(self, lease_id: str, caps: dict[str, int]) -> None:
-        self.state.leases[lease_id] = caps
-        self._give(ReserveSlot(call_id=self.state.call_id, lease_id=lease_id, caps=caps))
+    def _reserve(
+        self,
+        lease_id: str,
+        caps: Mapping[str, int | list[int]],
+        gives: dict[str, dict[str, int]] | None = None,
+        paces: dict[str, list[list[int]]] | None = None,
+    ) -> None:
+        """Ask for [amount, limit] of every cap (a bare limit: one of it)."""
+        takes = {key: cap if isinstance(cap, list) else [1, cap] for key, cap in caps.items()}
+        self.state.leases[lease_id] = takes
+        call_id = self.state.call_id
+        self._give(ReserveSlot(call_id=call_id, lease_id=lease_id, caps=takes, gives=gives or {}, paces=paces or {}))
 
     def _release(self, lease_id: str) -> None:
-        if self.state.leases.pop(lease_id, None) is not None:
+        """Give the slots of a lease back. Its units stay until the call was judged (engine/settling.py)."""
+        held = self.state.leases.pop(lease_id, None)
+        if held is None:
+            return
+        units = {key: cap for key, cap in held.items() if not is_slot(key)}
+        if units:
+            self.state.leases[lease_id] = units
+        if len(units) < len(held):
             self._give(ReleaseSlot(call_id=self.state.call_id, lease_id=lease_id))
 
     def _start_hunt(self, targets: tuple[str, ...]) -> None:

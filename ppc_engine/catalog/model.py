@@ -177,8 +177,8 @@ class Campaign(Model):
     """What is being sold: its flow, its targets in no particular order, and the caps that count its live calls.
 
     ``order`` is that of targets on the same level of priority. With ``margin_min`` no target is dialled whose revenue
-    less the publisher's payout is below it. ``stop_hunting_on`` are outcomes of an attempt after which nobody else is
-    tried. ``zone`` is that of its caps. Calls of ``test_callers`` are test calls: routed as live, never billed or
+    less the publisher's payout is below it. ``stop_hunting_on`` are outcomes of an attempt, or causes, after which nobody
+    else is tried. ``zone`` is that of its caps. Calls of ``test_callers`` are test calls: routed as live, never billed or
     counted.
     """
 

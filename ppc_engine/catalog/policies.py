@@ -14,7 +14,9 @@ from ppc_engine.catalog.scalars import CONNECTED_MS_MAX, E164, Model, Slug
 REDIALS_MAX = 5
 HEADERS_MAX = 10
 
-AttemptStop = Literal["busy", "no_answer", "rejected", "unreachable", "failed"]
+AttemptStop = Annotated[
+    str, StringConstraints(pattern=r"^(busy|no_answer|rejected|unreachable|failed|[A-Z][A-Z0-9_]{2,48})$")
+]  # An attempt's outcome, or a FreeSWITCH cause.
 Attestation = Literal["A", "B", "C"]
 Order = Literal[
     "priority_weight", "highest_revenue", "expected_revenue", "round_robin", "least_busy", "longest_idle",
@@ -51,6 +53,7 @@ class Redial(Model):
     no_answer: Annotated[int, Field(ge=0, le=REDIALS_MAX)] = 0
     busy: Annotated[int, Field(ge=0, le=REDIALS_MAX)] = 0
     unreachable: Annotated[int, Field(ge=0, le=REDIALS_MAX)] = 0
+    failed: Annotated[int, Field(ge=0, le=REDIALS_MAX)] = 0
     after_s: Annotated[int, Field(ge=0, le=60)] = 5
 
 

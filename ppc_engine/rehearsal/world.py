@@ -7,7 +7,7 @@ engine uses; it is handed in, because stores are no business of this floor. A co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -52,7 +52,7 @@ class RehearsalError(PPCError):
 class Slots(Protocol):
     """The part of the capacity store that a call uses."""
 
-    def reserve(self, lease_id: str, caps: Mapping[str, int]) -> dict[str, list[int]]: ...
+    def reserve(self, lease_id: str, caps: Mapping[str, Sequence[int]]) -> dict[str, list[int]]: ...
 
     def release(self, lease_id: str) -> bool: ...
 
