@@ -93,8 +93,8 @@ class _Retelling(Call):
 
 
 def retell(context: CallContext, call_id: str, facts: Sequence[Fact]) -> Retold:
-    """Live through a call's facts. ``context`` is of the call's own revision; its key, numbers and test callers are not
-    looked at, because facts tell them as they were.
+    """Live through a call's facts. ``context`` is of the call's own revision; its key, numbers, test callers and versions
+    are not looked at, because facts tell them as they were.
 
     Never raises for facts that this code cannot live through: ``differs`` says where it stopped.
     """
@@ -119,7 +119,13 @@ def _as_it_was(context: CallContext, facts: Sequence[Fact]) -> CallContext:
     opened = next(iter(_decisions(facts, "opened")), {})
     number = TrackingNumber.model_validate(opened["number"]) if opened.get("number") else None
     tested = frozenset({str(opened["caller_key"])}) if "caller" in opened.get("test", ()) else frozenset()
-    return replace(context, numbers={number.number: number} if number else {}, test_callers=tested)
+    return replace(
+        context,
+        numbers={number.number: number} if number else {},
+        test_callers=tested,
+        code_version=opened.get("code", context.code_version),
+        data_hashes=opened.get("data", context.data_hashes),
+    )
 
 
 def _leg_ids(facts: Sequence[Fact]) -> dict[str, str]:

@@ -6,10 +6,12 @@ name and fields, so that nothing of a newer version is lost. Text from outside i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from ppc_engine.cli.call_wordings import COMMANDS, DECISIONS, EVENTS, candidate_told, reason_told
+from ppc_engine.calls.retelling import Retold
+from ppc_engine.cli.call_seen import SeenLines
+from ppc_engine.cli.call_wordings import COMMANDS, DECISIONS, EVENTS, reason_told
 from ppc_engine.cli.call_words import (
     LINE_CHARS_MAX,
     Data,
@@ -38,28 +40,62 @@ QUIET = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing that happened, was decided or was done. ``at`` is UTC microseconds, ``lines`` are the finer points."""
+    """One thing that happened, was decided or was done. ``at`` is UTC microseconds, ``lines`` are the finer points.
+
+    ``seen`` is what a decision was made from: a node's settings and tags, a choice's candidates (calls/retelling.py).
+    ``answer`` is what became of a command that the switch answers: its event, and how long that took.
+    """
 
     at: int
     kind: str
     text: str
     data: Data
     lines: tuple[str, ...] = ()
+    seen: Data = field(default_factory=dict)
+    answer: Data = field(default_factory=dict)
 
 
-def build_steps(facts: Iterable[Data]) -> list[Step]:
-    """Every step of a call in the order of its journal."""
-    known = Known()
+def build_steps(facts: Sequence[Data], retold: Retold | None = None) -> list[Step]:
+    """Every step of a call in the order of its journal; with what it was made from when the call was retold."""
+    known, shown = Known(), SeenLines()
+    answers = _answers(facts)
     steps = []
-    for fact in facts:
+    for number, fact in enumerate(facts):
         known.at = fact["e"]["at"]
         _learn(fact, known)
         event = fact["e"]
         steps.append(_step(event["k"], _fields(event), EVENTS, known))
-        steps += [_step(kind, data, DECISIONS, known) for kind, data in fact.get("d", ())]
-        steps += [_step(command["k"], _fields(command), COMMANDS, known) for command in fact.get("c", ())]
+        for place, (kind, data) in enumerate(fact.get("d", ())):
+            seen = retold.of(number, place) if retold else {}
+            seen = {**seen, **_seen_then(kind, data)}
+            steps.append(replace(_step(kind, data, DECISIONS, known), seen=seen, lines=shown.lines(kind, data, seen)))
+        for command in fact.get("c", ()):
+            answer = answers.get(command.get("command_id", ""), {})
+            steps.append(replace(_step(command["k"], _fields(command), COMMANDS, known), answer=answer))
         known.parked = known.parked or event["k"] == "CallParked"
     return steps
+
+
+def _seen_then(kind: str, data: Data) -> Data:
+    """Earlier versions journalled the candidates with the choice."""
+    return {"candidates": data["candidates"]} if kind == "selection" and "candidates" in data else {}
+
+
+def _answers(facts: Sequence[Data]) -> dict[str, Data]:
+    """By command_id, the first event that answers it, and how long after the command that was."""
+    given: dict[str, int] = {}
+    answers: dict[str, Data] = {}
+    for fact in facts:
+        event = fact["e"]
+        command_id = event.get("command_id", "")
+        if command_id in given and command_id not in answers:
+            answers[command_id] = {
+                "event": event["k"],
+                "at": event["at"],
+                "ms": (event["at"] - given[command_id]) // 1000,
+            }
+        given.update({command["command_id"]: event["at"] for command in fact.get("c", ()) if "command_id" in command})
+    return answers
 
 
 def _learn(fact: Data, known: Known) -> None:
@@ -78,11 +114,11 @@ def _fields(told: Data) -> Data:
 
 
 def _step(kind: str, data: Data, wordings: Mapping[str, Wording], known: Known) -> Step:
-    wording = wordings.get(kind, _by_fields(kind))
-    lines: tuple[str, ...] = ()
-    if kind == "selection":
-        lines = tuple(candidate_told(candidate, data) for candidate in data["candidates"])
-    return Step(at=known.at, kind=kind, text=printable(wording(data, known), LINE_CHARS_MAX), data=data, lines=lines)
+    try:
+        text = wordings.get(kind, _by_fields(kind))(data, known)
+    except (KeyError, TypeError, ValueError):  # Of a version that told other things of it.
+        text = _by_fields(kind)(data, known)
+    return Step(at=known.at, kind=kind, text=printable(text, LINE_CHARS_MAX), data=data)
 
 
 def _by_fields(kind: str) -> Wording:

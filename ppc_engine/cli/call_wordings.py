@@ -43,6 +43,14 @@ def _on_completed(data: Data, known: Known) -> str:
             return f"prompt {command['prompt']} ended{took}"
         case "CollectDigits":
             return f"{keyed(data.get('digits', ''))}{took}"
+        case "Say":
+            return f"said{took}"
+        case "StartRecording":
+            return f"recording began{took}"
+        case "RecordMessage":
+            return f"message of {seconds(data.get('recorded_ms', 0))} recorded{took}"
+        case "LookUp":
+            return f"music for a look-up ended{took}"
         case "Dial":
             return f"bridge to {' or '.join(known.leg(leg['leg_id']) for leg in legs_of(command))} ended{took}"
     return f"{data['app'] or 'an application'} of an unknown command ended"
@@ -89,8 +97,29 @@ EVENTS: Mapping[str, Wording] = {
     "TimerFired": lambda data, _: f"timer {data['name']} fired",
     "CommandFailed": lambda data, known: f"the switch refused {_command(data, known)}: {data['reason']}",
     "CallAdopted": _on_adopted,
+    "LookedUp": lambda data, known: f"{_asked(data, known)}: {data['status']}{_known_as(data.get('data', {}))}",
+    "OperatorHangup": lambda data, _: f"{_person(data)} orders the end of the call",
+    "OperatorRedirect": lambda data, _: f"{_person(data)} orders the call to {_wanted(data)}",
     "CallVanished": lambda data, _: f"lost: {data['reason']}",
 }
+
+
+def _asked(data: Data, known: Known) -> str:
+    started_at, command = known.commands.get(data["command_id"], (0, {}))
+    took = f" after {span(started_at, known.at)}" if started_at else ""
+    return f"look-up of {command.get('kind', 'something')} answered{took}"
+
+
+def _known_as(data: Data) -> str:
+    return f" ({printable(listed(data), LINE_CHARS_MAX)})" if data else ""
+
+
+def _person(data: Data) -> str:
+    return f"{printable(data['who'])} ({printable(data['why'])}; action {data['action']})"
+
+
+def _wanted(data: Data) -> str:
+    return f"target {data['target']}" if data.get("target") else f"node {data.get('node', '')}"
 
 
 def _command(data: Data, known: Known) -> str:
@@ -105,7 +134,8 @@ def _opened(data: Data, _known: Known) -> str:
     owner = "nobody owns the number"
     if number:
         owner = f"campaign {number['campaign']}, publisher {number['publisher']}"
-        owner += ", a test number" if number.get("test") else ""
+    if tested := data.get("test") or (["number"] if number and number.get("test") else []):
+        owner += f"; TEST CALL by its {' and '.join(tested)}"
     caller = f"caller {data['caller_kind']}"
     if data["caller_key"]:
         caller += f", area code {data['area_code'] or 'none'} ({data['state'] or 'no state'})"
@@ -117,28 +147,44 @@ def _node(data: Data, _known: Known) -> str:
     if "digits" in facts and len(facts["digits"]) > ZIP_DIGITS:
         facts["digits"] = "*" * len(facts["digits"])
     known = f" ({listed(facts)})" if facts else ""
+    node = node_name(data)
     if "exit" in data:
-        return f"node {data['node']} leaves by {data['exit']}{known}"
+        return f"node {node} leaves by {data['exit']}{known}"
     if "waits" in data:
-        return f"node {data['node']} waits: {data['waits'].removesuffix('Wait').lower()}{known}"
-    return f"node {data['node']} ends the flow with {data['hangs_up']}{known}"
+        return f"node {node} waits: {data['waits'].removesuffix('Wait').lower()}{known}"
+    if "calls" in data or "goes_to" in data:
+        given = f" with {listed(data['args'])}" if data.get("args") else ""
+        does = f"calls flow {data['calls']}" if "calls" in data else f"goes to flow {data['goes_to']}"
+        return f"node {node} {does}{given}"
+    return f"node {node} ends the flow with {data['hangs_up']}{known}"
+
+
+def node_name(data: Data) -> str:
+    """ "ask_zip", or "consent/ask" where it is not a node of the campaign's own flow."""
+    return f"{data['flow']}/{data['node']}" if data.get("flow") else str(data["node"])
 
 
 def _selection(data: Data, _known: Known) -> str:
-    count = len(data["candidates"])
     if "target" not in data:
-        return f"selection for attempt {data['number']}: none of {count} is eligible"
-    drawn = f"draw {data['draw']} of {data['weight_total']}"
-    return f"selection for attempt {data['number']}: {data['target']} of {count}, {drawn}"
+        why = f": {data['exception']}" if data.get("exception") else ""
+        return f"selection for attempt {data['number']}: nobody is eligible{why}"
+    drawn = f", draw {data['draw']} of {data['weight_total']}" if data.get("weight_total") else ""
+    order = f" by {data['order']}" if data.get("order") else ""
+    return f"selection for attempt {data['number']}: {data['target']}{order}{drawn}"
 
 
 def candidate_told(candidate: Data, selection: Data) -> str:
+    """One candidate of a choice, and why it was left out or not."""
     reasons = candidate.get("reasons")
     if reasons:
         verdict = "; ".join(reason_told(reason) for reason in reasons)
     else:
         verdict = "chosen" if candidate["target"] == selection.get("target") else "eligible"
     place = f"priority {candidate['priority']}, weight {candidate['weight']}"
+    if "value" in candidate:
+        place += f", {selection.get('order') or 'value'} {candidate['value']}"
+    if "draws" in candidate:
+        place += ", draws {}-{}".format(*candidate["draws"])
     return printable(f"{candidate['target']} ({place}): {verdict}", LINE_CHARS_MAX)
 
 
@@ -168,6 +214,17 @@ def _recovery(data: Data, _known: Known) -> str:
     return f"no recovery after attempt {data['number']}: {', '.join(data['against'])}"
 
 
+def _refused(data: Data, _known: Known) -> str:
+    paused = "; ".join(f"{subject} ({printable(why)})" for subject, why in data.get("paused", {}).items())
+    return f"the offer is refused, {data['why']}: {paused or 'no more is known'}"
+
+
+def _operator(data: Data, _known: Known) -> str:
+    order = "hang up" if data["verb"] == "hangup" else f"redirect to {_wanted(data)}"
+    refused = f": not done, {data['refused']}" if data.get("refused") else ""
+    return f"order {data['action']} of {printable(data['who'])}, {order}{refused}"
+
+
 DECISIONS: Mapping[str, Wording] = {
     "opened": _opened,
     "node": _node,
@@ -185,6 +242,10 @@ DECISIONS: Mapping[str, Wording] = {
     "flow_loops": lambda data, _: f"the flow loops at {data['node']}: {data['visits']} visits, limit {data['limit']}",
     "ignored": lambda data, _: f"changes nothing in phase {data['phase']}",
     "vanished": lambda data, _: f"its end was not seen: {data['reason']}",
+    "refused": _refused,
+    "operator": _operator,
+    "redirected": lambda data, _: f"redirected: {listed(data)}",
+    "recording": lambda data, _: f"recording: {listed(data)}",
     "outcome": lambda data, _: f"outcome: {data['outcome']}{' (end estimated)' if data.get('estimated') else ''}",
     "bug": lambda data, _: f"a bug ended this call: {data['error']}",
 }
@@ -220,13 +281,22 @@ def _leg(leg: Data, known: Known) -> str:
     return ", ".join(told)
 
 
+def _told_carrier(data: Data) -> str:
+    return f", the carrier is told {data['reason']}" if data.get("reason") else ""
+
+
+def _record(data: Data, _known: Known) -> str:
+    silence = f", until {seconds(data['silence_ms_max'])} of silence" if data.get("silence_ms_max") else ""
+    return f"record a message as {data['recording_id']}, at most {seconds(data['message_ms_max'])}{silence}"
+
+
 COMMANDS: Mapping[str, Wording] = {
     "Answer": lambda _data, _: "answer the caller",
     "Play": lambda data, _: f"{'loop' if data.get('loops') else 'play'} prompt {data['prompt']}",
     "CollectDigits": _collect,
     "Dial": _dial,
     "BreakApp": lambda data, _: "stop gathering digits" if data.get("gathering") else "stop the prompt",
-    "Hangup": lambda data, _: f"hang up: {data['cause']}",
+    "Hangup": lambda data, _: f"hang up: {data['cause']}{_told_carrier(data)}",
     "HangupLeg": lambda data, known: f"hang up the leg to {known.leg(data['leg_id'])}: {data['cause']}",
     "ReserveSlot": lambda data, _: f"reserve a slot: {caps_told(data['caps'])}",
     "ReleaseSlot": lambda data, known: f"slot given back: {caps_told(known.leases.get(data['lease_id'], {}))}",
@@ -235,5 +305,10 @@ COMMANDS: Mapping[str, Wording] = {
     "CancelTimer": lambda data, _: f"cancel timer {data['name']}",
     "JoinQueue": lambda data, _: f"wait in queue {data['queue']}, at most {data['callers_max']} callers",
     "LeaveQueue": lambda data, _: f"leave queue {data['queue']}",
+    "Say": lambda data, _: f"say {printable(data.get('text') or data.get('prompt') or 'nothing')}",
+    "StartRecording": lambda data, _: f"record the call as {data['recording_id']}",
+    "RecordMessage": _record,
+    "LookUp": lambda data, _: f"look up {data['kind']}, at most {seconds(data['ms_max'])}",
+    "TakeBack": lambda _data, _: "take the caller back from the talk",
     "Finish": lambda _data, _: "write the record",
 }

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ppc_engine.values.money import format_micros
+
 Data = Mapping[str, Any]
 Wording = Callable[[Data, "Known"], str]
 
@@ -62,9 +64,25 @@ def cause_told(data: Data) -> str:
     return f"{data.get('cause') or 'no cause'}{sip}"
 
 
+def amount_told(cap: str, amount: int) -> str:
+    """An amount of a cap's counter: calls as they are, money as 40.00. Its name says which (routing/caps.py)."""
+    measure = cap.split("/")[1] if "/" in cap else ""
+    return format_micros(amount) if measure in ("revenue", "payout") else str(amount)
+
+
 def caps_told(caps: Data) -> str:
-    return ", ".join(f"{cap} (limit {limit})" for cap, limit in caps.items()) or "no cap"
+    """What is taken: caps with their limit, or with [amount, limit]."""
+    return ", ".join(_cap_told(cap, held) for cap, held in caps.items()) or "no cap"
+
+
+def _cap_told(cap: str, held: Any) -> str:
+    amount, limit = held if isinstance(held, (list, tuple)) else (1, held)
+    taken = "" if amount == 1 else f"{amount_told(cap, amount)} of "
+    return f"{cap} ({taken}limit {amount_told(cap, limit)})"
 
 
 def full_told(full: Data) -> str:
-    return ", ".join(f"{cap} has {used} of {limit} in use" for cap, (used, limit) in full.items())
+    """What was full, of {cap: [used, limit]}."""
+    return ", ".join(
+        f"{cap} has {amount_told(cap, used)} of {amount_told(cap, limit)} in use" for cap, (used, limit) in full.items()
+    )

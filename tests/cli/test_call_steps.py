@@ -6,14 +6,16 @@ import pytest
 
 from ppc_engine.calls.commands import Command
 from ppc_engine.calls.events import EVENTS as EVENT_TYPES
+from ppc_engine.calls.retelling import retell
 from ppc_engine.cli import call_steps, call_text
 from ppc_engine.cli.call_steps import build_steps, keyed, printable, reason_told
-from tests.calls.call_traces import T0
+from tests.calls.call_traces import CALL_ID, T0
 from tests.cli import call_stories
 
 
 def told(trace, **options):
-    return [line.strip() for line in call_text.step_lines(build_steps(trace.facts), T0, **options)]
+    steps = build_steps(trace.facts, retell(trace.context, CALL_ID, trace.facts))
+    return [line.strip() for line in call_text.step_lines(steps, T0, **options)]
 
 
 def test_a_recovered_call_is_told_in_order():
@@ -23,12 +25,14 @@ def test_a_recovered_call_is_told_in_order():
         "attributed: campaign roofing, publisher peak; caller valid, area code 310 (CA); revision r1, code test",
         "answer the caller",
         "+0.040  answered after 0.028 s",
+        "type collect_zip: prompt enter_zip, retry_prompt bad_zip, tries 2, total_ms_max 30000",
         "+9.800  the caller keyed 90 after 6.600 s",
         "node ask_zip waits: digits (try 1, digits 90, verdict partial)",
         "+18.800  the caller keyed 90210 after 9.000 s",
         "node ask_zip leaves by ok (try 2, digits 90210, verdict ok, state CA)",
-        "selection for attempt 1: acme-la of 3, draw 14 of 100",
-        "acme-la (priority 1, weight 100): chosen",
+        "selection for attempt 1: acme-la, draw 14 of 100",
+        "the caller: ZIP 90210 (ivr), CA",
+        "acme-la (priority 1, weight 100, draws 0-99): chosen",
         "zenith-1 (priority 1, weight 100): paused: the target",
         "zenith-2 (priority 2, weight 100): eligible",
         "slot taken: target:acme-la (limit 2)",
@@ -41,7 +45,7 @@ def test_a_recovered_call_is_told_in_order():
         "+31.000  connected to zenith-2",
         "+40.020  the caller is back, parked",
         "recovery after attempt 2: the next target is tried",
-        "selection for attempt 3: none of 3 is eligible",
+        "selection for attempt 3: nobody is eligible",
         "hunting is over: recovered_none",
         "hang up: NORMAL_CLEARING",
         "+40.120  the caller's leg ended: NORMAL_CLEARING, send_bye",
