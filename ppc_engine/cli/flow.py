@@ -11,6 +11,7 @@ import click
 
 VERBS: dict[str, tuple[str, str]] = {
     "test": ("flow_test:command", "Play the tests beside the flows, without a switch."),
+    "graph": ("flow_graph:command", "Draw a flow, with traffic on its ways."),
 }
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 from ppc_engine import __version__
 from ppc_engine.calls.state import CallContext
+from ppc_engine.catalog.issues import did_you_mean, quoted
 from ppc_engine.catalog.model import Catalog, TrackingNumber
+from ppc_engine.flows.model import Flow
 from ppc_engine.rehearsal.cases import Given
 from ppc_engine.rehearsal.load_cases import Names
 from ppc_engine.rehearsal.playing import Stage
@@ -15,7 +18,7 @@ from ppc_engine.storage.capacity import MemoryCapacityStore
 from ppc_engine.storage.catalog_files import load_config
 from ppc_engine.storage.number_files import read_numbers
 from ppc_engine.storage.places import load_places
-from ppc_engine.values.errors import ConfigError
+from ppc_engine.values.errors import BadValueError, ConfigError
 
 NUMBERS_FILE = (
     "numbers.csv"  # Beside engine.yaml: what the example and its tests dial; a live engine asks its database.
@@ -49,6 +52,13 @@ def numbers_of(config_dir: Path, catalog: Catalog) -> dict[str, TrackingNumber]:
     if issues:
         raise ConfigError(issues)
     return numbers
+
+
+def known_flow(flows: Mapping[str, Flow], name: str) -> Flow:
+    """The flow of a name. Raises BadValueError with the nearest one when there is none."""
+    if name not in flows:
+        raise BadValueError(f"no flow {quoted(name)}{did_you_mean(name, flows)} (there are: {', '.join(flows)})")
+    return flows[name]
 
 
 def names_of(stage: Stage) -> Names:
