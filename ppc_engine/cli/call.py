@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +22,8 @@ from ppc_engine.billing.verdict import BillableRecord
 from ppc_engine.calls.record import CALL_OUTCOMES, CDR
 from ppc_engine.cli import call_export, call_text
 from ppc_engine.cli.call_ladder import build_rows, ladder_lines, plain_row
-from ppc_engine.cli.call_steps import build_steps
+from ppc_engine.cli.call_retold import StoredContexts, retell_stored
+from ppc_engine.cli.call_steps import build_steps, node_path, printable
 from ppc_engine.settings import load_settings
 from ppc_engine.storage.billing import SQLBillingStore
 from ppc_engine.storage.cdrs import FOUND_MAX, CallFilter, SQLCDRStore
@@ -158,32 +159,47 @@ def show(call_id: str, config_dir: Path, as_json: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="Timers and other inner steps too.")
 @_json_option
 def explain(call_id: str, config_dir: Path, everything: bool, as_json: bool) -> None:
-    """Every step of a call in order: what happened, what was decided and why, and what it is worth."""
+    """Every step of a call in order: what happened, what was decided and why, and what it is worth.
+
+    The call is lived through once more from its stored facts and its revision, so that every node is told with what it
+    saw and every choice with all candidates: each reason against them, with the measured value and the limit.
+    """
     with _database(config_dir) as engine:
         store = SQLCDRStore(engine)
         cdr = find_call(store, call_id)
-        steps = build_steps(store.read_facts(cdr.call_id))
+        facts = store.read_facts(cdr.call_id)
+        retold, remarks = retell_stored(StoredContexts(engine), cdr.call_id, facts)
+        steps = build_steps(facts, retold)
         version, records = read_money(engine, cdr)
     if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "call": call_text.plain_call(cdr),
-                    "steps": [call_text.plain_step(step, cdr.offered_at) for step in steps],
-                    "money": call_text.plain_money(records, version),
-                }
-            )
-        )
+        explained = {
+            "call": call_text.plain_call(cdr),
+            "path": node_path(steps),
+            "steps": [call_text.plain_step(step, cdr.offered_at) for step in steps],
+            "money": call_text.plain_money(records, version),
+            "retold": {"complete": retold is not None and not retold.differs, "remarks": remarks},
+        }
+        click.echo(json.dumps(explained))
         return
-    for line in explain_lines(cdr, steps, records, version, everything=everything):
+    for line in explain_lines(cdr, steps, records, version, everything=everything, remarks=remarks):
         click.echo(line)
 
 
 def explain_lines(
-    cdr: CDR, steps: list[Any], records: tuple[BillableRecord, ...] | None, version: int, *, everything: bool = False
+    cdr: CDR,
+    steps: list[Any],
+    records: tuple[BillableRecord, ...] | None,
+    version: int,
+    *,
+    everything: bool = False,
+    remarks: Sequence[str] = (),
 ) -> Iterator[str]:
     """The whole explanation of a call as text."""
     yield from call_text.header_lines(cdr)
+    for remark in remarks:
+        yield f"note: {printable(remark)}"
+    if path := node_path(steps):
+        yield f"path: {' > '.join(path)}"
     yield ""
     yield from call_text.step_lines(steps, cdr.offered_at, everything=everything)
     yield call_text.silence_line(cdr)

@@ -6,12 +6,12 @@ name and fields, so that nothing of a newer version is lost. Text from outside i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ppc_engine.calls.retelling import Retold
 from ppc_engine.cli.call_seen import SeenLines
-from ppc_engine.cli.call_wordings import COMMANDS, DECISIONS, EVENTS, reason_told
+from ppc_engine.cli.call_wordings import COMMANDS, DECISIONS, EVENTS, node_name, reason_told
 from ppc_engine.cli.call_words import (
     LINE_CHARS_MAX,
     Data,
@@ -25,8 +25,8 @@ from ppc_engine.cli.call_words import (
 )
 
 __all__ = [
-    "COMMANDS", "DECISIONS", "EVENTS", "QUIET", "Known", "Step", "build_steps", "cause_told", "keyed", "printable",
-    "reason_told", "seconds",
+    "COMMANDS", "DECISIONS", "EVENTS", "QUIET", "Known", "Step", "build_steps", "cause_told", "keyed", "node_path",
+    "printable", "reason_told", "seconds",
 ]  # fmt: skip
 
 # Told only when everything is asked for: what they lead to is told anyway.
@@ -96,6 +96,12 @@ def _answers(facts: Sequence[Data]) -> dict[str, Data]:
             }
         given.update({command["command_id"]: event["at"] for command in fact.get("c", ()) if "command_id" in command})
     return answers
+
+
+def node_path(steps: Iterable[Step]) -> list[str]:
+    """The nodes that the call came through, in order, each as it was entered."""
+    names = [node_name(step.data) for step in steps if step.kind == "node"]
+    return [name for place, name in enumerate(names) if place == 0 or name != names[place - 1]]
 
 
 def _learn(fact: Data, known: Known) -> None:

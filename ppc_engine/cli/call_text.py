@@ -146,7 +146,8 @@ def money_lines(records: Sequence[BillableRecord] | None, version: int) -> Itera
 def plain_step(step: Step, offered_at: int) -> dict[str, Any]:
     """A step as JSON."""
     plain = {"at": step.at, "offset_ms": (step.at - offered_at) // 1000, "kind": step.kind, "text": step.text}
-    return {**plain, **({"lines": list(step.lines)} if step.lines else {}), "data": step.data}
+    more = {"lines": list(step.lines), "seen": dict(step.seen), "answer": dict(step.answer)}
+    return {**plain, **{name: held for name, held in more.items() if held}, "data": step.data}
 
 
 def plain_call(cdr: CDR) -> dict[str, Any]:

@@ -261,7 +261,7 @@ def _collect(data: Data, _known: Known) -> str:
 
 def _dial(data: Data, known: Known) -> str:
     comes_back = ", the caller comes back" if data.get("returns") else ""
-    return f"dial {'; and '.join(_leg(leg, known) for leg in legs_of(data))}{comes_back}"
+    return f"dial {'; and '.join(_leg(leg, known) for leg in legs_of(dict(data)))}{comes_back}"
 
 
 def _leg(leg: Data, known: Known) -> str:
