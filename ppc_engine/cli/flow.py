@@ -11,7 +11,9 @@ import click
 
 VERBS: dict[str, tuple[str, str]] = {
     "test": ("flow_test:command", "Play the tests beside the flows, without a switch."),
+    "run": ("flow_run:command", "Play a flow in the terminal, as the caller and all buyers."),
     "graph": ("flow_graph:command", "Draw a flow, with traffic on its ways."),
+    "explain": ("flow_explain:command", "Tell a flow in words."),
 }
 
 

@@ -14,9 +14,12 @@ from ppc_engine.flows.model import Flow
 from ppc_engine.rehearsal.cases import Given
 from ppc_engine.rehearsal.load_cases import Names
 from ppc_engine.rehearsal.playing import Stage
+from ppc_engine.settings import load_settings
 from ppc_engine.storage.capacity import MemoryCapacityStore
 from ppc_engine.storage.catalog_files import load_config
+from ppc_engine.storage.database import open_database
 from ppc_engine.storage.number_files import read_numbers
+from ppc_engine.storage.numbers import load_all
 from ppc_engine.storage.places import load_places
 from ppc_engine.values.errors import BadValueError, ConfigError
 
@@ -52,6 +55,15 @@ def numbers_of(config_dir: Path, catalog: Catalog) -> dict[str, TrackingNumber]:
     if issues:
         raise ConfigError(issues)
     return numbers
+
+
+def database_numbers(config_dir: Path) -> dict[str, TrackingNumber]:
+    """The numbers that the database has. Raises OutsideError when it cannot be asked."""
+    engine = open_database(load_settings(config_dir).database_url)
+    try:
+        return load_all(engine)
+    finally:
+        engine.dispose()
 
 
 def known_flow(flows: Mapping[str, Flow], name: str) -> Flow:

@@ -126,9 +126,11 @@ class CallerLeg:
         self.begin_prompt(command.prompt)
         asked_at = self.agenda.now + self.prompt_us(command.prompt)
         keys = self._people.keys(self._where(), command.prompt)
+        if keys is None:
+            self.agenda.add(self.prompt_us(command.prompt), self.leave)
         typed: list[tuple[int, str]] = []
         at, limit_ms, complete = asked_at, command.first_digit_ms_max, False
-        for wait_ms, key in timed_keys(keys):
+        for wait_ms, key in timed_keys(keys or ""):
             if wait_ms > limit_ms:
                 break
             at, limit_ms = at + wait_ms * MS, command.next_digit_ms_max

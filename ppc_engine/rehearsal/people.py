@@ -101,8 +101,8 @@ class Found(Model):
 class People(Protocol):
     """Who acts in a rehearsal: written down (``Script``), or asked one question after another in a terminal."""
 
-    def keys(self, node: str, prompt: str) -> str:
-        """What the caller keys when asked at this node with this prompt, pauses included."""
+    def keys(self, node: str, prompt: str) -> str | None:
+        """What the caller keys when asked at this node with this prompt, pauses included; None: hangs up."""
 
     def message_ms(self, node: str) -> int:
         """For how long the caller speaks when recorded at this node."""

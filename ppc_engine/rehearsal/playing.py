@@ -34,7 +34,7 @@ class Stage:
     def play(self, flow: str, name: str, given: Given) -> list[Rehearsed]:
         """Let every call of a test happen. ``given`` is complete (it has a time, and a campaign can be found)."""
         number = self.number_of(flow, given)
-        context = self._context(flow, number)
+        context = self.context_of(flow, number)
         return [self._play_one(context, number, given, _call_id(flow, name, given, n)) for n in range(given.calls)]
 
     def _play_one(self, context: CallContext, number: TrackingNumber, given: Given, call_id: str) -> Rehearsed:
@@ -53,7 +53,8 @@ class Stage:
         publisher = publisher or _any_publisher(self.context.catalog, campaign)
         return TrackingNumber(number=name, campaign=campaign, publisher=publisher, test=bool(known and known.test))
 
-    def _context(self, flow: str, number: TrackingNumber) -> CallContext:
+    def context_of(self, flow: str, number: TrackingNumber) -> CallContext:
+        """What a call to this number is judged by: the configuration, its campaign with this flow."""
         key = (flow, number.campaign, number)
         if key not in self._contexts:
             catalog = self.context.catalog
