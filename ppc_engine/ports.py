@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -132,8 +132,8 @@ class CapacityStore(Protocol):
     def used(self, keys: Iterable[str]) -> dict[str, int]:
         """In use now, held and counted; counters that use none left out."""
 
-    def waits(self, key: str, rules: Sequence[Sequence[int]], at: int) -> int:
-        """Microseconds until a pace lets the next one through, 0 for now."""
+    def waiting(self, names: Container[str], at: int) -> dict[str, int]:
+        """Of these paces, those that are not over: microseconds until they let the next one through."""
 
     def seed(self, counted: Mapping[str, int]) -> None:
         """Set what was counted before, of these counters."""

@@ -45,11 +45,8 @@ from ppc_engine.catalog.scalars import State as State
 from ppc_engine.catalog.scalars import Title as Title
 from ppc_engine.catalog.scalars import TrunkName as TrunkName
 from ppc_engine.catalog.scalars import ZipCode as ZipCode
+from ppc_engine.values.condition import ConditionText
 from ppc_engine.values.schedule import WeeklyHours, ZoneName
-
-CONDITION_CHARS_MAX = 2_000
-
-Condition = Annotated[str, StringConstraints(min_length=1, max_length=CONDITION_CHARS_MAX)]
 
 
 class Offer(Model):
@@ -87,7 +84,7 @@ class Target(Model):
     concurrency_cap: ConcurrencyCap | None = None
     hours: WeeklyHours | None = None
     area: TargetArea | None = None
-    when: Condition | None = None
+    when: ConditionText | None = None
     attestation_min: Attestation | None = None
     duplicates: RoutedUniqueCaller | None = None
     caps: Caps = ()
@@ -177,9 +174,8 @@ class Campaign(Model):
     """What is being sold: its flow, its targets in no particular order, and the caps that count its live calls.
 
     ``order`` is that of targets on the same level of priority. With ``margin_min`` no target is dialled whose revenue
-    less the publisher's payout is below it. ``stop_hunting_on`` are outcomes of an attempt, or causes, after which nobody
-    else is tried. ``zone`` is that of its caps. Calls of ``test_callers`` are test calls: routed as live, never billed or
-    counted.
+    less the publisher's payout is below it. After an outcome or a cause in ``stop_hunting_on`` nobody else is tried.
+    ``zone`` is that of its caps. Calls of ``test_callers`` are test calls: routed as live, never billed or counted.
     """
 
     id: Slug

@@ -15,8 +15,8 @@ REDIALS_MAX = 5
 HEADERS_MAX = 10
 
 AttemptStop = Annotated[
-    str, StringConstraints(pattern=r"^(busy|no_answer|rejected|unreachable|failed|[A-Z][A-Z0-9_]{2,48})$")
-]  # An attempt's outcome, or a FreeSWITCH cause.
+    str, StringConstraints(pattern=r"^(busy|no_answer|rejected|unreachable|failed|[A-Z][A-Z0-9_]{2,48}|[3-6][0-9]{2})$")
+]  # An attempt's outcome, a FreeSWITCH cause, or a SIP status.
 Attestation = Literal["A", "B", "C"]
 Order = Literal[
     "priority_weight", "highest_revenue", "expected_revenue", "round_robin", "least_busy", "longest_idle",

@@ -8,7 +8,7 @@ given back when its call or attempt is over, a unit when it is certain that it d
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from ppc_engine.routing.caps import is_slot
 
@@ -23,6 +23,7 @@ class CapBook:
         self._pending: dict[str, int] = {}
         self._counted: dict[str, int] = {}
         self._paces: dict[str, deque[int]] = {}
+        self._busy: dict[str, tuple[int, int]] = {}
         self.on_change = on_change
         self.unknown_releases = 0
 
@@ -164,9 +165,11 @@ class CapBook:
         """Every counter that something was counted on."""
         return list(self._counted)
 
-    def waits(self, key: str, rules: Sequence[Sequence[int]], at: int) -> int:
-        """Microseconds until a pace lets the next one through, 0 for now."""
-        return self._wait(key, rules, at)
+    def waiting(self, names: Container[str], at: int) -> dict[str, int]:
+        """Of these paces, those that are not over: microseconds until they let the next one through."""
+        for name in [name for name, (_, until) in self._busy.items() if until <= at]:
+            del self._busy[name]
+        return {name: until - max(at, since) for name, (since, until) in self._busy.items() if name in names}
 
     def _freed(self, gives: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
         freed: dict[str, int] = {}
@@ -206,3 +209,4 @@ class CapBook:
         if stamps is None or stamps.maxlen != longest:
             stamps = self._paces[key] = deque(stamps or (), maxlen=longest)
         stamps.append(max(at, stamps[-1]) if stamps else at)
+        self._busy[key] = (at, at + self._wait(key, rules, at))

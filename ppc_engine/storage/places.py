@@ -9,50 +9,94 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from ppc_engine.values.places import Places, places_of
+from ppc_engine.values.places import Places, Point, places_of
+
+CACHE_FORMAT = 2
+
+_KIND_OF_COUNTY = re.compile(r" (County|Parish|Municipio|Borough|Census Area|Municipality)$")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One ZIP: its state, its county ("" where there is none) and its middle in degrees."""
+
+    zip_code: str
+    state: str
+    county: str
+    point: Point
 
 
 def load_places(cache_directory: Path | None = None) -> Places:
-    """Every ZIP code in use and every area code, with their states.
+    """Every ZIP code in use and every area code, with their states; ZIPs with county and middle.
 
     ``cache_directory`` is the user's own cache by default; that it cannot be written is no error.
     """
     directory = cache_directory or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ppc-engine"
-    cache = directory / f"zips-{version('zipcodes')}.txt"
-    return _read_cache(cache) or _write_cache(cache, places_of(_read_package()))
+    cache = directory / f"zips-{version('zipcodes')}-{CACHE_FORMAT}.txt"
+    return _read_cache(cache) or _write_cache(cache, _read_package())
 
 
-def _read_package() -> dict[str, str]:
-    """ZIP -> state of all ZIPs that are delivered to; retired ones are left out, they exist no more."""
+def _read_package() -> list[_Row]:
+    """All ZIPs that are delivered to; retired ones are left out, they exist no more."""
     import zipcodes  # Imported on use: only the first start on a machine needs it.
 
-    return {entry["zip_code"]: entry["state"] for entry in zipcodes.list_all() if entry["active"]}
+    return [
+        _Row(
+            entry["zip_code"],
+            entry["state"],
+            _KIND_OF_COUNTY.sub("", entry["county"]),
+            (float(entry["lat"]), float(entry["long"])),
+        )
+        for entry in zipcodes.list_all()
+        if entry["active"]
+    ]
+
+
+def _places(rows: Iterable[_Row]) -> Places:
+    kept = list(rows)
+    return places_of(
+        {row.zip_code: row.state for row in kept},
+        {row.zip_code: f"{row.county}, {row.state}" for row in kept if row.county},
+        {row.zip_code: row.point for row in kept},
+    )
 
 
 def _read_cache(cache: Path) -> Places | None:
-    """One line a state, "CA 90001 90002 ...", closed by a line with the fingerprint; None when it is not whole."""
+    """One line a county, closed by a line with the fingerprint; None when it is not whole.
+
+    ``CA;Los Angeles;90001,33.9731,-118.2479;90002,...``
+    """
+    rows = []
     try:
         *lines, fingerprint = cache.read_text(encoding="ascii").splitlines()
+        for line in lines:
+            state, county, *entries = line.split(";")
+            for entry in entries:
+                code, latitude, longitude = entry.split(",")
+                rows.append(_Row(code, state, county, (float(latitude), float(longitude))))
     except (OSError, ValueError):
         return None
-    zips = {}
-    for line in lines:
-        state, *codes = line.split(" ")
-        zips.update(dict.fromkeys(codes, state))
-    places = places_of(zips)
+    places = _places(rows)
     return places if places.fingerprint == fingerprint else None
 
 
-def _write_cache(cache: Path, places: Places) -> Places:
-    by_state: dict[str, list[str]] = {}
-    for code, state in places.zips.items():
-        by_state.setdefault(state, []).append(code)
-    lines = [f"{state} {' '.join(codes)}" for state, codes in sorted(by_state.items())]
-    with contextlib.suppress(OSError):
+def _write_cache(cache: Path, rows: list[_Row]) -> Places:
+    places = _places(rows)
+    by_county: dict[tuple[str, str], list[_Row]] = {}
+    for row in rows:
+        by_county.setdefault((row.state, row.county), []).append(row)
+    lines = []
+    for (state, county), own in sorted(by_county.items()):
+        entries = ";".join(f"{row.zip_code},{row.point[0]},{row.point[1]}" for row in own)
+        lines.append(f"{state};{county};{entries}")
+    with contextlib.suppress(OSError, ValueError):
         cache.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=cache.parent, delete=False, encoding="ascii") as file:
             file.write("\n".join([*lines, places.fingerprint]))

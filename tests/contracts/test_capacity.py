@@ -157,7 +157,8 @@ def test_pace_by_the_second_and_by_the_gap(store: Any) -> None:
     assert store.reserve("a", {}, paces=pace, at=0) == {}
     assert store.reserve("b", {}, paces=pace, at=200_000) == {"target:t/pace": [100_000, 0]}
     assert store.reserve("b", {}, paces=pace, at=300_000) == {}
-    assert store.waits("target:t/pace", pace["target:t/pace"], 600_000) == 400_000
+    assert store.waiting({"target:t/pace", "target:u/pace"}, 600_000) == {"target:t/pace": 400_000}
+    assert store.waiting({"target:u/pace"}, 600_000) == {}
     assert store.reserve("c", {}, paces=pace, at=999_999) == {"target:t/pace": [1, 0]}
     assert store.reserve("c", {}, paces=pace, at=1_000_000) == {}
 
@@ -165,7 +166,7 @@ def test_pace_by_the_second_and_by_the_gap(store: Any) -> None:
 def test_a_clock_that_was_set_back_makes_nobody_wait_longer_than_the_pace(store: Any) -> None:
     pace = {"trunk:t/pace": [[1, 1_000_000]]}
     store.reserve("a", {}, paces=pace, at=3_600_000_000)
-    assert store.waits("trunk:t/pace", pace["trunk:t/pace"], 0) == 1_000_000
+    assert store.reserve("b", {}, paces=pace, at=0) == {"trunk:t/pace": [1_000_000, 0]}
 
 
 def test_a_pace_that_refuses_takes_no_slot(store: Any) -> None:

@@ -10,7 +10,11 @@ from ppc_engine.storage import places as module
 from ppc_engine.storage.places import load_places
 from ppc_engine.values.area_codes import AREA_CODE_STATES
 from ppc_engine.values.phone import TOLL_FREE_AREA_CODES
-from ppc_engine.values.places import Places, places_of
+from ppc_engine.values.places import Places, distance_miles, places_of
+
+
+def row(zip_code: str, state: str) -> module._Row:
+    return module._Row(zip_code, state, "Los Angeles", (34.0901, -118.4065))
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +71,13 @@ def test_the_cache_gives_the_same_without_the_package(
     monkeypatch.setattr(module, "_read_package", lambda: pytest.fail("the package was asked again"))
     again = load_places(cache)
     assert again.zips == places.zips
+    assert again.counties == places.counties
+    assert again.points == places.points
     assert again.fingerprint == places.fingerprint
 
 
 def test_a_damaged_cache_is_made_again(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_read_package", lambda: {"90210": "CA", "10001": "NY"})
+    monkeypatch.setattr(module, "_read_package", lambda: [row("90210", "CA"), row("10001", "NY")])
     whole = load_places(tmp_path)
     (cache,) = tmp_path.iterdir()
     text = cache.read_text()
@@ -82,7 +88,7 @@ def test_a_damaged_cache_is_made_again(places: Places, tmp_path: Path, monkeypat
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_read_package", lambda: {"90210": "CA"})
+    monkeypatch.setattr(module, "_read_package", lambda: [row("90210", "CA")])
     (tmp_path / "file").write_text("")
     assert load_places(tmp_path / "file" / "under").zip_exists("90210")
 
@@ -91,3 +97,25 @@ def test_the_fingerprint_tells_editions_apart() -> None:
     one = places_of({"90210": "CA"})
     assert one.fingerprint == places_of({"90210": "CA"}).fingerprint
     assert one.fingerprint != places_of({"90210": "NV"}).fingerprint
+    assert one.fingerprint != places_of({"90210": "CA"}, {"90210": "Los Angeles, CA"}).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("zip_code", "county"),
+    [("90210", "Los Angeles, CA"), ("70112", "Orleans, LA"), ("21201", "Baltimore city, MD"), ("09021", "")],
+)
+def test_a_zip_is_in_its_county(places: Places, zip_code: str, county: str) -> None:
+    assert places.zip_county(zip_code) == county
+    assert not county or zip_code in places.zips_in([county])
+
+
+def test_distance_of_two_cities(places: Places) -> None:
+    """Los Angeles to San Francisco is 347 miles by the great circle."""
+    assert 345 < distance_miles((34.0522, -118.2437), (37.7749, -122.4194)) < 349
+
+
+def test_a_radius_takes_in_what_a_look_at_every_zip_takes_in(places: Places) -> None:
+    for middle in ((34.0522, -118.2437), (61.2181, -149.9003), (21.3069, -157.8583)):
+        near = places.zips_within(middle, 25)
+        assert near == {code for code, point in places.points.items() if distance_miles(middle, point) <= 25}
+        assert 10 < len(near) < 1_000
