@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ppc_engine.catalog.checks.places import never_open, overlapping_spans
 from ppc_engine.flows.checks.case import FlowCase
 from ppc_engine.flows.nodes.match import MatchNode
 from ppc_engine.flows.nodes.open_hours import OpenHoursNode
 from ppc_engine.values.errors import Issue
-from ppc_engine.values.schedule import DAYS, MINUTES_A_DAY, WeeklyHours
 
 VALUES_TOLD = 3
 
@@ -33,26 +33,14 @@ def match_cases(case: FlowCase) -> Iterator[Issue]:
 
 
 def opening_hours(case: FlowCase) -> Iterator[Issue]:
-    """Hours that are never open, or always, so that one of the node's ways is never gone."""
+    """Hours of a node that are never open, and spans of one day that overlap."""
     for flow, draft in case.drafts.items():
         for name, node in draft.nodes.items():
-            if isinstance(node, OpenHoursNode) and never_open(node.hours):
+            if not isinstance(node, OpenHoursNode):
+                continue
+            for day, index in overlapping_spans(node.hours):
+                message = "overlaps another span of this day (join the two)"
+                yield case.issue((flow, name), message, "warning", ("hours", day, index))
+            if never_open(node.hours):
                 message = 'never open, so nobody gets past it (name a day: monday: ["09:00-17:00"])'
                 yield case.issue((flow, name), message, "warning", ("hours",))
-
-
-def never_open(hours: WeeklyHours) -> bool:
-    """Whether no minute of any week is open, nor any single date."""
-    return not any(getattr(hours, day) for day in DAYS) and not any(hours.open_dates.values())
-
-
-def overlapping_spans(hours: WeeklyHours) -> list[tuple[str, int]]:
-    """(day, index) of every span that begins before an earlier one of its day ended."""
-    found = []
-    for day in DAYS:
-        taken = 0
-        for start, end, index in sorted((start, end, index) for index, (start, end) in enumerate(getattr(hours, day))):
-            if start < taken:
-                found.append((day, index))
-            taken = max(taken, min(end, MINUTES_A_DAY))
-    return found
