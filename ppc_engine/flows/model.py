@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from ppc_engine.catalog.model import Catalog, Slug
 from ppc_engine.flows.waits import End, Resume, Wait
+from ppc_engine.values.condition import facts
 from ppc_engine.values.document import Path
 from ppc_engine.values.places import Places
 
@@ -24,6 +25,19 @@ TAG_CHARS_MAX = 256
 PROMPT_MS_MAX = 120_000  # Longest prompt; a longer one is a stuck player.
 ANSWER_MS_MAX = 5_000
 DIGITS_SLACK_MS = 2_000  # What the switch may take beyond its own digit timers.
+
+
+PLACED_TAGS = frozenset({"zip_code", "zip_source", "state"})  # Set together, and only from a ZIP that exists.
+
+
+def _free_tag(name: str) -> str:
+    if name in PLACED_TAGS or name == "sticky_target":
+        raise ValueError(f'"{name}" is set by collect_zip, lookup or caller_history alone (take another name)')
+    return name
+
+
+AnyTagName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+TagName = Annotated[AnyTagName, AfterValidator(_free_tag)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +76,29 @@ class View:
     args: Mapping[str, str] = field(default_factory=dict)
     history: Mapping[str, Any] = field(default_factory=dict)
     catalog: Catalog | None = None
+
+    def known(self) -> dict[str, Any]:
+        """What conditions may look at (values/condition.py)."""
+        caller, area_state = self.caller, self.caller.area_state
+        return facts(
+            self.at,
+            self.tags,
+            self.args,
+            caller__number=caller.number,
+            caller__number_known=caller.kind == "valid",
+            caller__kind=caller.kind,
+            caller__area_code=self.area_code,
+            caller__state=area_state,
+            caller__attestation=caller.attestation,
+            place__zip_code=self.tags.get("zip_code", ""),
+            place__zip_source=self.tags.get("zip_source", "area_code" if area_state else ""),
+            place__state=self.tags.get("state", area_state),
+            call__campaign=self.campaign,
+            call__publisher=self.publisher,
+            call__dialed_number=self.dialed_number,
+            call__trunk=self.trunk,
+            **{f"history__{name}": value for name, value in self.history.items()},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +190,10 @@ class Node(BaseModel):
 
     def list_names(self) -> Mapping[Path, str]:
         """Caller lists that it names (lists/NAME.txt)."""
+        return {}
+
+    def urls(self) -> Mapping[Path, str]:
+        """Addresses that are asked over HTTP."""
         return {}
 
     def flow_names(self) -> Mapping[Path, str]:

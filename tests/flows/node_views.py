@@ -7,10 +7,11 @@ from typing import Any
 
 import yaml
 
-from ppc_engine.flows.model import Node, View
+from ppc_engine.flows.model import Caller, Node, View
 from ppc_engine.values.places import Places
 
 MONDAY_0713_LOS_ANGELES = 1_790_000_000_000_000  # 2026-09-21T14:13:20Z
+CALL_ID = "2fdc8c63-21c1-4aa0-9a1b-0a4f5b9d6c11"
 PLACES = Places(zips={"90210": "CA", "02134": "MA"}, area_codes={"310": "CA"}, fingerprint="test")
 
 
@@ -23,6 +24,11 @@ def view(**more: Any) -> View:
         "area_code": "310",
         "tags": {},
         "places": PLACES,
+        "call_id": CALL_ID,
+        "offered_at": MONDAY_0713_LOS_ANGELES,
+        "campaign": "roofing",
+        "where": "roofing/here",
+        "caller": Caller(number="+13105550123", kind="valid", area_state="CA"),
     }
     return View(**{**known, **more})
 
