@@ -13,15 +13,18 @@ from pathlib import Path
 import click
 
 from ppc_engine.calls.commands import Turn
+from ppc_engine.catalog.issues import did_you_mean
 from ppc_engine.cli.call_text import offset
 from ppc_engine.cli.flow_people import TerminalPeople, parse_phone
 from ppc_engine.cli.flow_stage import database_numbers, known_flow, make_stage
 from ppc_engine.cli.flow_story import heard_lines, read_prompts
 from ppc_engine.rehearsal.cases import CALLER, Given, parse_time
+from ppc_engine.rehearsal.counters import amount_of, counter_names, filled_book
 from ppc_engine.rehearsal.people import Phone
 from ppc_engine.rehearsal.playing import Stage, offer_of, only_campaign
 from ppc_engine.rehearsal.rehearse import Rehearsed, rehearse
 from ppc_engine.rehearsal.world import World
+from ppc_engine.routing.caps import is_slot
 from ppc_engine.values.errors import BadValueError
 from ppc_engine.values.phone import normalise
 
@@ -89,7 +92,7 @@ def explanation(rehearsed: Rehearsed, *, everything: bool) -> Iterable[str]:
 def _given(stage: Stage, config_dir: Path, what: str, told: dict[str, str | tuple[str, ...]]) -> tuple[Given, str]:
     """What is known of the call before it begins, and its flow."""
     context = stage.context
-    wanted: dict[str, object] = {"caller": told["caller"], "counters": dict(_pairs(told["in_use"], "--in-use"))}
+    wanted: dict[str, object] = {"caller": told["caller"], "counters": _counters(stage, told["in_use"])}
     for key in ("campaign", "publisher"):
         if told[key]:
             wanted[key] = told[key]
@@ -112,6 +115,19 @@ def _given(stage: Stage, config_dir: Path, what: str, told: dict[str, str | tupl
         return Given.model_validate({**wanted, "time": at}), flow
     except ValueError as error:
         raise BadValueError(str(error).splitlines()[-1]) from None
+
+
+def _counters(stage: Stage, texts: str | tuple[str, ...]) -> dict[str, str]:
+    counters = dict(_pairs(texts, "--in-use"))
+    known = counter_names(stage.context.catalog)
+    for name, written in counters.items():
+        if not is_slot(name) and name not in known:
+            raise BadValueError(f'no cap "{name}"{did_you_mean(name, known)}')
+        try:
+            amount_of(name, written)
+        except ValueError as error:
+            raise BadValueError(f"{name}: {error}") from None
+    return counters
 
 
 def _pairs(texts: str | tuple[str, ...], option: str) -> list[tuple[str, str]]:
@@ -157,4 +173,6 @@ def _run(
     click.echo(
         f"          {given.caller} dials {number.number}: campaign {number.campaign}, publisher {number.publisher}"
     )
-    return rehearse(stage.context_of(flow, number), offer, people, stage.make_slots(given), on_turn=on_turn)
+    context = stage.context_of(flow, number)
+    book = filled_book(given.counters, context.catalog, offer.at, [number])
+    return rehearse(context, offer, people, book, on_turn=on_turn)

@@ -1,4 +1,4 @@
-"""What flow commands play calls in: the configuration, its numbers, and a store of slots filled as a test says."""
+"""What flow commands play calls in: the configuration and its numbers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from ppc_engine.calls.state import CallContext
 from ppc_engine.catalog.issues import did_you_mean, quoted
 from ppc_engine.catalog.model import Catalog, TrackingNumber
 from ppc_engine.flows.model import Flow
-from ppc_engine.rehearsal.cases import Given
 from ppc_engine.rehearsal.load_cases import Names
 from ppc_engine.rehearsal.playing import Stage
 from ppc_engine.settings import load_settings
-from ppc_engine.storage.capacity import MemoryCapacityStore
 from ppc_engine.storage.catalog_files import load_config
 from ppc_engine.storage.database import open_database
 from ppc_engine.storage.number_files import read_numbers
@@ -43,7 +41,7 @@ def make_stage(config_dir: Path) -> Stage:
         key=KEY,
         data_hashes={"tzdata": version("tzdata"), "places": places.fingerprint},
     )
-    return Stage(context, make_slots)
+    return Stage(context)
 
 
 def numbers_of(config_dir: Path, catalog: Catalog) -> dict[str, TrackingNumber]:
@@ -77,12 +75,3 @@ def names_of(stage: Stage) -> Names:
     """Everything that a test may name."""
     context = stage.context
     return Names(catalog=context.catalog, flows=context.flows, numbers=context.numbers)
-
-
-def make_slots(given: Given) -> MemoryCapacityStore:
-    """A store in which the counters of a test are in use by other calls."""
-    store = MemoryCapacityStore()
-    for cap, count in given.counters.items():
-        for number in range(count):
-            store.restore(f"given:{cap}:{number}", [cap])
-    return store

@@ -12,7 +12,9 @@ from ppc_engine.catalog.issues import did_you_mean, quoted, validation_issues
 from ppc_engine.catalog.model import Catalog, TrackingNumber
 from ppc_engine.flows.model import Flow
 from ppc_engine.rehearsal.cases import ANYTHING, Case, CaseFile, Given
+from ppc_engine.rehearsal.counters import amount_of, counter_names
 from ppc_engine.rehearsal.playing import only_campaign
+from ppc_engine.routing.caps import is_slot
 from ppc_engine.values.document import Document, Path
 from ppc_engine.values.errors import Issue
 
@@ -84,6 +86,7 @@ class _Checker:
         self.issues: list[Issue] = []
         self._nodes = names.nodes(flow)
         self._prompts = names.prompts()
+        self._counters = counter_names(names.catalog, names.numbers.values())
         catalog = names.catalog
         self._kinds: dict[str, Collection[str]] = {
             "target": catalog.targets, "buyer": catalog.buyers, "campaign": catalog.campaigns,
@@ -139,6 +142,8 @@ class _Checker:
         for key in ("counters", "paused"):
             for subject in getattr(given, key):
                 self._subject((*path, key, subject), subject)
+        for name, written in given.counters.items():
+            self._counter((*path, "counters", name), name, written)
         if given.caller_hangs_up is not None and given.caller_hangs_up.node is not None:
             self.known((*path, "caller_hangs_up", "node"), "node", given.caller_hangs_up.node, self._nodes)
         for index, earlier in enumerate(given.history):
@@ -152,6 +157,15 @@ class _Checker:
             self.say(path, f'{quoted(subject)} names nothing (write "target:NAME", "buyer:NAME", ...)')
         elif kind in self._kinds:
             self.known(path, kind, name, self._kinds[kind])
+
+    def _counter(self, path: Path, name: str, written: str) -> None:
+        if not is_slot(name) and name not in self._counters:
+            self.say(path, f"no cap {quoted(name)}{did_you_mean(name, self._counters)}")
+            return
+        try:
+            amount_of(name, written)
+        except ValueError as error:
+            self.say(path, str(error))
 
     def _expect(self, path: Path, case: Case) -> None:
         expect, catalog = case.expect, self.names.catalog

@@ -5,30 +5,27 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ppc_engine.billing.history import Conversion, History, Occasion
 from ppc_engine.calls.state import CallContext
 from ppc_engine.catalog.model import Campaign, Catalog, TrackingNumber
 from ppc_engine.rehearsal.cases import EarlierCall, Given
+from ppc_engine.rehearsal.counters import filled_book
 from ppc_engine.rehearsal.people import MS, Script
 from ppc_engine.rehearsal.rehearse import Rehearsed, rehearse
-from ppc_engine.rehearsal.world import Offer, Slots
+from ppc_engine.rehearsal.world import Offer
 from ppc_engine.values.phone import caller_kind, normalise
 
 NUMBER = "+18005550100"  # What the caller dials when a test does not say it.
 NOBODY = "nobody"  # The publisher of a campaign that no publisher has an offer for.
 
-MakeSlots = Callable[[Given], Slots]
-
 
 @dataclass(slots=True)
 class Stage:
-    """The network that tests are played in. ``make_slots`` makes the store of one call, filled with its counters."""
+    """The network that tests are played in."""
 
     context: CallContext
-    make_slots: MakeSlots
     _contexts: dict[tuple[str, str, TrackingNumber], CallContext] = field(default_factory=dict)
 
     def play(self, flow: str, name: str, given: Given) -> list[Rehearsed]:
@@ -42,7 +39,8 @@ class Stage:
         offer = offer_of(given, number.number, call_id)
         people = script_of(given)
         history = history_of(given, offer, number, context.catalog)
-        return rehearse(context, offer, people, self.make_slots(given), history=history)
+        book = filled_book(given.counters, context.catalog, offer.at, [number])
+        return rehearse(context, offer, people, book, history=history)
 
     def number_of(self, flow: str, given: Given) -> TrackingNumber:
         """The number that is dialled, with the campaign and the publisher that the test or the number's row names."""

@@ -21,7 +21,8 @@ from ppc_engine.calls.record import CDR
 from ppc_engine.calls.state import CallContext
 from ppc_engine.rehearsal.people import People
 from ppc_engine.rehearsal.told import Visit, decisions, visits
-from ppc_engine.rehearsal.world import Offer, RehearsalError, Slots, World
+from ppc_engine.rehearsal.world import Offer, RehearsalError, World
+from ppc_engine.routing.cap_book import CapBook
 
 EVENTS_MAX = 5_000  # A call of more events than this goes round in circles.
 
@@ -46,7 +47,7 @@ def rehearse(
     context: CallContext,
     offer: Offer,
     people: People,
-    slots: Slots,
+    book: CapBook,
     *,
     history: History | None = None,
     on_turn: OnTurn | None = None,
@@ -56,7 +57,7 @@ def rehearse(
     Raises RehearsalError when the call can never end, or does what this rehearsal does not know.
     """
     call = Call.new(context, offer.call_id)
-    world = World(call, offer, people, slots)
+    world = World(call, offer, people, book)
     facts: list[dict[str, Any]] = []
     event: Event | None = world.parked()
     while event is not None:

@@ -1,15 +1,15 @@
 """A world small enough for one call: it answers every command of the deciding code with events, in its own time.
 
-No switch, no clock, no waiting: time passes only from one event to the next. Slots come from the very store that a live
-engine uses; it is handed in, because stores are no business of this floor. A command that is not in the table of
-``World`` ends the rehearsal loudly: it would be a call that nobody answers.
+No switch, no clock, no waiting: time passes only from one event to the next. Caps are counted in the very book that a
+live engine keeps. A command that is not in the table of ``World`` ends the rehearsal loudly: it would be a call that
+nobody answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from ppc_engine.calls.call import Call
 from ppc_engine.calls.commands import (
@@ -38,6 +38,7 @@ from ppc_engine.rehearsal.agenda import AT_ONCE, Agenda, Plan
 from ppc_engine.rehearsal.caller_leg import CallerLeg
 from ppc_engine.rehearsal.people import MS, People
 from ppc_engine.rehearsal.target_legs import TargetLegs
+from ppc_engine.routing.cap_book import CapBook
 from ppc_engine.values.errors import PPCError
 
 PAUSED_AT_OFFER = frozenset({"publisher", "number", "engine"})  # Targets and buyers are looked at in a choice.
@@ -47,16 +48,6 @@ class RehearsalError(PPCError):
     """The rehearsal itself cannot go on: a command that it does not know, or a call that nobody will ever end."""
 
     code = "rehearsal"
-
-
-class Slots(Protocol):
-    """The part of the capacity store that a call uses."""
-
-    def reserve(self, lease_id: str, caps: Mapping[str, Sequence[int]]) -> dict[str, list[int]]: ...
-
-    def release(self, lease_id: str) -> bool: ...
-
-    def used(self, caps: Iterable[str]) -> dict[str, int]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +71,13 @@ class Offer:
 class World:
     """Switch, stores and people around one call."""
 
-    def __init__(self, call: Call, offer: Offer, people: People, slots: Slots) -> None:
+    def __init__(self, call: Call, offer: Offer, people: People, book: CapBook) -> None:
         self.agenda = Agenda(offer.at)
         self.finished = False
         self._call = call
         self._offer = offer
         self._people = people
-        self._slots = slots
+        self._book = book
         self._timers: dict[str, Plan] = {}
         self.caller = CallerLeg(
             self.agenda,
@@ -177,7 +168,7 @@ class World:
         self.agenda.add(0, lambda: event, AT_ONCE)
 
     def _reserve(self, command: ReserveSlot) -> None:
-        full = self._slots.reserve(command.lease_id, command.caps)
+        full = self._book.reserve(command.lease_id, command.caps)
         call_id, at, lease_id = self._offer.call_id, self.agenda.now, command.lease_id
         if full:
             self._answer(SlotRefused(call_id=call_id, at=at, lease_id=lease_id, full=full))
@@ -185,11 +176,11 @@ class World:
             self._answer(SlotReserved(call_id=call_id, at=at, lease_id=lease_id))
 
     def _release(self, command: ReleaseSlot) -> None:
-        if not self._slots.release(command.lease_id):
+        if not self._book.release(command.lease_id):
             raise RehearsalError(f"lease {command.lease_id} was given back twice")
 
     def _read_usage(self, command: ReadUsage) -> None:
-        used = self._slots.used(command.caps)
+        used = self._book.used(command.caps)
         self._answer(UsageRead(call_id=self._offer.call_id, at=self.agenda.now, used=used))
 
     def _look_up(self, command: LookUp) -> None:
