@@ -27,10 +27,12 @@ from ppc_engine.flows import interpreter
 from ppc_engine.flows.interpreter import FlowRun
 from ppc_engine.flows.waits import (
     AnswerWait,
+    DialWait,
     DigitsWait,
     End,
     LookUpWait,
     PlayWait,
+    QueueWait,
     RecordWait,
     Resume,
     RouteWait,
@@ -63,9 +65,15 @@ class Asking(Turning):
     def _follow(self, next_step: Wait | End) -> None:
         if isinstance(next_step, End):
             self._leave(next_step.cause, self._run().failure or "failed")
+        elif isinstance(next_step, QueueWait):
+            self._run().failure = ""
+            self._start_queue(next_step)
         elif isinstance(next_step, RouteWait):
             self._run().failure = ""
-            self._start_hunt(next_step.targets)
+            self._start_hunt(next_step)
+        elif isinstance(next_step, DialWait):
+            self._run().failure = ""
+            self._start_dial(next_step)
         else:
             self._ask(next_step)
 
@@ -223,6 +231,9 @@ class Asking(Turning):
     def _ask_again(self, event: CallAdopted) -> None:
         """Enter the node that waited once more, unless its application still runs and we never went away."""
         idle = event.app in ("park", "")
+        if event.app == "bridge":
+            self._stray_bridge(event)
+            return
         if not event.restarted and (not idle or (self.state.looking and not self.state.music)):
             return
         if not idle:

@@ -57,7 +57,9 @@ class Call(Operating):
     @property
     def talking(self) -> bool:
         """Whether caller and target talk: from then on no timer may stand that would end it."""
-        return self.state.phase is Phase.HUNTING and self._hunt().step is Step.TALK
+        if self.state.phase is not Phase.HUNTING:
+            return False
+        return self._hunt().step is Step.TALK or self._hunt().stray_talks
 
     @property
     def needs_claim(self) -> bool:
@@ -67,13 +69,13 @@ class Call(Operating):
     def held_leases(self) -> dict[str, dict[str, int]]:
         """Leases that were granted; one that was only asked for when the engine died is not held."""
         state = self.state
-        asked = state.call_id if state.phase is Phase.CLAIMING else ""
-        if state.hunt is not None and state.hunt.step is Step.RESERVE:
-            asked = self._current().attempt_id
+        asked = [state.call_id] if state.phase is Phase.CLAIMING else []
+        if state.hunt is not None:
+            asked += [attempt.attempt_id for attempt in state.attempts if attempt.number in state.hunt.awaited]
         return {
             lease_id: {key: amount for key, (amount, _) in caps.items()}
             for lease_id, caps in state.leases.items()
-            if lease_id != asked
+            if lease_id not in asked
         }
 
     def handle(self, event: Event) -> Turn:
@@ -182,7 +184,7 @@ class Call(Operating):
         """The caller left while the slot was being taken: it goes straight back."""
         self._release(event.lease_id)
 
-    def _hunt_over(self, route_exit: str) -> None:
+    def _after_hunt(self, route_exit: str) -> None:
         self._tell("route", {"exit": route_exit})
         ordered, self.state.hunt = self._hunt().ordered, None
         if ordered:
@@ -198,7 +200,11 @@ class Call(Operating):
             self._start_timer("leave", LEAVE_MS_MAX)
 
     def _left(self) -> None:
-        self.state.hung_up_in = str(self.state.phase)
+        hunt = self.state.hunt
+        waited = hunt is not None and hunt.queue is not None and hunt.step is Step.QUEUE
+        self.state.hung_up_in = "queue" if waited else str(self.state.phase)
+        if self.state.phase is Phase.HUNTING:
+            self._leave_line()
         self.state.phase = Phase.LEAVING
 
     def _on_ended(self, event: CallEnded) -> None:
@@ -255,24 +261,3 @@ class Call(Operating):
         else:
             self._give(Hangup(call_id=self.state.call_id, cause="NORMAL_CLEARING"))
             self._start_timer("leave", LEAVE_MS_MAX)
-
-    def _hunt_again(self, event: CallAdopted) -> None:
-        hunt = self._hunt()
-        attempt = self._current() if self.state.attempts else None
-        if hunt.step is Step.USAGE or attempt is None:
-            self._read_usage()
-        elif hunt.step is Step.RESERVE:
-            self._reserve(attempt.attempt_id, {**self.state.leases[attempt.attempt_id]})
-        elif event.bridged_leg_id == attempt.leg_id:
-            self._talking()
-            if self.state.redirect:
-                self._take_back()
-        elif event.app == "bridge":
-            # The running bridge is waited for; a second one would ring a second buyer (reference "Seen" 1).
-            _, target = self.context.catalog.targets[attempt.target]
-            self._start_timer(f"dial:{attempt.number}", target.ring_ms_max)
-        elif attempt.connected:
-            attempt.over = True
-            self._recover_or_end(attempt)
-        else:
-            self._attempt_over(attempt)

@@ -28,10 +28,19 @@ _OUTCOMES = {
 }
 
 
-def attempt_outcome(cause: str, sip_status: int, *, connected: bool) -> str:
-    """One of record.ATTEMPT_OUTCOMES."""
+def attempt_outcome(
+    cause: str, sip_status: int, *, connected: bool, target_answered: bool = False, disposition: str = ""
+) -> str:
+    """One of record.ATTEMPT_OUTCOMES.
+
+    ``target_answered`` without having been connected: somebody, or something, picked up and did not take the call. Who
+    hung up on the whisper or the question has rejected it; where nobody keyed the digit in time nobody was there
+    (ALLOTTED_TIMEOUT: no_answer), which is how a voicemail is told from a person.
+    """
     if connected:
         return "answered"
+    if target_answered and disposition.startswith("recv_"):
+        return "rejected"
     if cause == "NORMAL_TEMPORARY_FAILURE" and not sip_status:
         return "unreachable"
     return _OUTCOMES.get(cause, "failed")

@@ -12,6 +12,8 @@ from ppc_engine.calls.commands import Hangup, TakeBack
 from ppc_engine.calls.events import CallParked, OperatorHangup, OperatorRedirect, TimerFired
 from ppc_engine.calls.hunt import Hunting
 from ppc_engine.calls.states import Phase, Step
+from ppc_engine.catalog.scalars import CONNECTED_MS_MAX
+from ppc_engine.flows.waits import RouteWait
 
 TAKE_BACK_MS_MAX = 5_000  # From the order to the caller's next park; afterwards the talk goes on.
 ENGINE = "engine"  # What a drain pauses, among the paused things of an offer.
@@ -92,8 +94,7 @@ class Operating(Asking, Hunting):
         self._tell("redirected", wanted)
         self.state.hunt = None
         if "target" in wanted:
-            self._start_hunt((wanted["target"],))
-            self._hunt().ordered = True
+            self._start_hunt(RouteWait(ms_max=CONNECTED_MS_MAX, targets=(wanted["target"],)), ordered=True)
         else:
             self._enter_node(wanted["node"])
         return True

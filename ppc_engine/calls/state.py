@@ -54,16 +54,51 @@ class AttemptState:
     leg_sip_status: int = 0
     leg_disposition: str = ""
     leg_connected_ms: int = 0
+    leg_answered: bool = False
+    talk_ms_max: int = 0
+    outcome: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class QueueState:
+    """The line that a caller waits in: ``since`` orders it, ``until`` ends the wait, ``position`` is the last told."""
+
+    name: str
+    callers_max: int
+    since: int
+    until: int
+    music: str
+    positions: list[str] = field(default_factory=list)
+    position_ms: int = 0
+    position: int = 0
+    position_due: int = 0
+    asked: bool = False
+    in_line: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
 class HuntState:
-    """Hunting in progress for one route node."""
+    """Hunting in progress for one node. ``round`` are the attempts that ring at once, ``awaited`` those of them whose
+    slots are not answered yet; ``fixed`` is the DialWait of a node without targets; ``timers`` are those of waiting."""
 
     targets: list[str]
     step: Step = Step.USAGE
     recovering: bool = False
     ordered: bool = False
+    order: str = ""
+    together: int = 1
+    sticky: str = ""
+    stop_on: list[str] = field(default_factory=list)
+    round: list[int] = field(default_factory=list)
+    awaited: list[int] = field(default_factory=list)
+    redial: list[str] = field(default_factory=list)
+    until: int = 0
+    ring_ms_max: int = 0
+    fixed: dict[str, Any] = field(default_factory=dict)
+    queue: QueueState | None = None
+    after_music: str = ""
+    timers: list[str] = field(default_factory=list)
+    stray_talks: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,9 +133,12 @@ class CallState:
     music: str = ""
     music_prompt: str = ""
     music_breaks: int = 0
+    music_at: int = 0
     run: FlowRun | None = None
     hunt: HuntState | None = None
     attempts: list[AttemptState] = field(default_factory=list)
+    attempts_skipped: int = 0
+    stray: bool = False
     leases: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     reroutes: int = 0
     failure: str = ""

@@ -25,6 +25,9 @@ from ppc_engine.calls.events import (
     LookedUp,
     OperatorHangup,
     OperatorRedirect,
+    QueueFull,
+    QueueJoined,
+    QueueTurn,
     SlotRefused,
     SlotReserved,
     TimerFired,
@@ -51,6 +54,10 @@ class Step(StrEnum):
     DIAL = "dial"  # the bridge application runs, nobody talks yet
     TALK = "talk"  # caller and target talk
     RETURN = "return"  # talked; the caller is on the way back to us, or to a hang-up
+    PAUSE = "pause"  # waits before somebody is rung again
+    QUEUE = "queue"  # waits in a line until somebody comes free
+    BREAK = "break"  # waits for the end of what plays, to dial or to go on
+    STRAY = "stray"  # a bridge runs that an earlier engine began and could not note
 
 
 _ALWAYS: dict[type[Event], str] = {
@@ -78,8 +85,11 @@ TABLE: dict[Phase, dict[type[Event], str]] = {
         UsageRead: "_on_usage",
         SlotReserved: "_on_slot",
         SlotRefused: "_on_slot_refused",
+        QueueJoined: "_on_queue_joined",
+        QueueFull: "_on_queue_full",
+        QueueTurn: "_on_queue_turn",
         LegBridged: "_on_bridged",
-        AppCompleted: "_on_bridge_completed",
+        AppCompleted: "_on_hunt_app",
         CommandFailed: "_on_dial_failed",
         CallParked: "_on_returned",
         TimerFired: "_on_hunt_timer",

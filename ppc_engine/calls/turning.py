@@ -15,17 +15,21 @@ from ppc_engine.calls.commands import (
     ReserveSlot,
     StartTimer,
 )
+from ppc_engine.calls.events import CallAdopted
 from ppc_engine.calls.refusals import refusal_word
 from ppc_engine.calls.state import CallContext, CallState
 from ppc_engine.calls.states import Phase
 from ppc_engine.catalog.model import Campaign
 from ppc_engine.flows.model import Caller, View
+from ppc_engine.flows.waits import DialWait, QueueWait, RouteWait
 from ppc_engine.routing.caps import is_slot
 
 LEAVE_MS_MAX = 10_000  # From the first sign of a hang-up to the caller leg's last event.
 LEG_END_MS_MAX = 2_000  # What a target's leg may take to report after the caller's leg has.
 REFUSED_MS = 1_000  # A refused command most often means that the caller is gone: the hang-up gets time to be told.
 BREAK_MS_MAX = 3_000  # What an application may take to stop once interrupted.
+
+ABANDONED = {"hunting": "abandoned_ringing", "queue": "abandoned_in_queue"}  # By where the caller hung up.
 
 
 class Turning:
@@ -113,8 +117,20 @@ class Turning:
         if len(units) < len(held):
             self._give(ReleaseSlot(call_id=self.state.call_id, lease_id=lease_id))
 
-    def _start_hunt(self, targets: tuple[str, ...]) -> None:
-        """Look for a target (hunt.py)."""
+    def _start_hunt(self, wait: RouteWait, *, ordered: bool = False) -> None:
+        """Look for a target (choosing.py); ``ordered`` when a person sent the caller there."""
+        raise NotImplementedError
+
+    def _start_queue(self, wait: QueueWait) -> None:
+        """Wait for a target (queueing.py)."""
+        raise NotImplementedError
+
+    def _start_dial(self, wait: DialWait) -> None:
+        """Ring one fixed destination (hunt.py)."""
+        raise NotImplementedError
+
+    def _stray_bridge(self, event: CallAdopted) -> None:
+        """A bridge runs that the journal knows nothing of (hunt.py)."""
         raise NotImplementedError
 
     def _take_answer(self, answered_at: int) -> None:
@@ -141,6 +157,7 @@ class Turning:
         for lease_id in list(self.state.leases):
             self._release(lease_id)
         self.state.phase = Phase.ENDED
+        estimated = estimated or self.state.stray
         self._tell("outcome", {"outcome": self._outcome(), **({"estimated": True} if estimated else {})})
         self._give(Finish(call_id=self.state.call_id))
 
@@ -149,4 +166,4 @@ class Turning:
         if any(attempt.connected for attempt in state.attempts):
             return "connected"
         failure = state.failure or (state.run.failure if state.run else "")
-        return failure or ("abandoned_ringing" if state.hung_up_in == Phase.HUNTING else "abandoned_in_ivr")
+        return failure or ABANDONED.get(state.hung_up_in, "abandoned_in_ivr")

@@ -1,0 +1,212 @@
+"""Choosing: what is in use is read, targets are selected by the campaign's order, and their slots are taken.
+
+Source: semantics.md, "Choosing a target". A round is what rings at once: one target, or several of one level of
+priority. A slot is taken before its target is dialled; a target whose slots are refused is left out of the round.
+"""
+
+from __future__ import annotations
+
+from ppc_engine.calls import ids
+from ppc_engine.calls.commands import ReadUsage
+from ppc_engine.calls.events import SlotRefused, SlotReserved, UsageRead
+from ppc_engine.calls.state import AttemptState, HuntState
+from ppc_engine.calls.states import Phase, Step
+from ppc_engine.calls.turning import Turning
+from ppc_engine.catalog.model import Buyer, Target
+from ppc_engine.flows.waits import RouteWait
+from ppc_engine.routing.caps import attempt_caps
+from ppc_engine.routing.eligibility import Situation
+from ppc_engine.routing.selection import Selection, select
+
+REFUSED_MAX = 50  # Lost races for a slot in one call; each uses an attempt number up.
+
+Candidates = list[tuple[Buyer, Target]]
+
+
+class Choosing(Turning):
+    """The part of the call machine that chooses whom to ring, and reserves."""
+
+    def _hunt_over(self, route_exit: str) -> None:
+        raise NotImplementedError
+
+    def _dial(self) -> None:
+        raise NotImplementedError
+
+    def _exhausted(self, selection: Selection | None) -> None:
+        raise NotImplementedError
+
+    def _start_hunt(self, wait: RouteWait, *, ordered: bool = False) -> None:
+        self.state.phase = Phase.HUNTING
+        self.state.hunt = self._new_hunt(wait)
+        self.state.hunt.ordered = ordered
+        self._read_usage()
+
+    def _new_hunt(self, wait: RouteWait) -> HuntState:
+        return HuntState(
+            targets=list(wait.targets or self._campaign().targets),
+            order=wait.order,
+            together=wait.together,
+            sticky=wait.sticky,
+            stop_on=sorted(wait.stop_on),
+        )
+
+    def _hunt(self) -> HuntState:
+        assert self.state.hunt is not None
+        return self.state.hunt
+
+    def _round(self) -> list[AttemptState]:
+        """The attempts that ring, or are to ring, at once."""
+        numbers = self._hunt().round
+        return [attempt for attempt in self.state.attempts if attempt.number in numbers]
+
+    def _candidates(self) -> Candidates:
+        known = self.context.catalog.targets
+        return [known[target] for target in self._hunt().targets]
+
+    # What is in use.
+
+    def _ordered_elsewhere(self) -> bool:
+        """Whether a person's order takes the call away from this hunt, now or as soon as nothing plays any more."""
+        raise NotImplementedError
+
+    def _read_usage(self) -> None:
+        if self._ordered_elsewhere():
+            return
+        hunt = self._hunt()
+        hunt.step, hunt.round, hunt.awaited = Step.USAGE, [], []
+        caps = sorted({cap for buyer, target in self._candidates() for cap in attempt_caps(buyer, target)})
+        if caps:
+            self._give(ReadUsage(call_id=self.state.call_id, caps=caps))
+        else:
+            self._choose({})
+
+    def _on_usage(self, event: UsageRead) -> None:
+        if self._hunt().step is Step.USAGE:
+            self._choose(event.used)
+
+    # Who is asked.
+
+    def _next_number(self) -> int:
+        return len(self.state.attempts) + self.state.attempts_skipped + 1
+
+    def _choose(self, used: dict[str, int]) -> None:
+        state = self.state
+        dialed = sum(attempt.dialed for attempt in state.attempts)
+        attempts_max = self._campaign().attempts_max
+        if dialed >= attempts_max or self._next_number() > attempts_max + REFUSED_MAX:
+            self._tell("hunt_limit", {"attempts": dialed, "limit": attempts_max})
+            self._exhausted(None)
+            return
+        first = self._select_first(used)
+        if first.target is None:
+            self._exhausted(first)
+            return
+        self._take(first)
+        self._choose_companions(used, min(self._hunt().together, attempts_max - dialed))
+        self._hunt().redial = []
+        if not self._hunt().awaited:
+            self._dial()
+
+    def _select_first(self, used: dict[str, int]) -> Selection:
+        """One that is to be rung again, else the caller's own from an earlier call, else by the order of all."""
+        hunt, known = self._hunt(), self.context.catalog.targets
+        preferred = list(hunt.redial)
+        if hunt.sticky in hunt.targets and not any(a.target == hunt.sticky for a in self.state.attempts):
+            preferred.append(hunt.sticky)
+        for target in preferred:
+            candidates = [known[target]]
+            selection = select(candidates, self._situation(used), self._next_number())
+            if selection.target is not None:
+                self._tell_selection(selection, "redial" if target in hunt.redial else "sticky")
+                return selection
+        selection = select(self._candidates(), self._situation(used), self._next_number())
+        self._tell_selection(selection)
+        return selection
+
+    def _choose_companions(self, used: dict[str, int], together: int) -> None:
+        """More targets of the same level of priority, up to as many as ring at once."""
+        level = self._round_targets()[0].priority
+        for _ in range(together - 1):
+            candidates = [pair for pair in self._candidates() if pair[1].priority == level]
+            selection = select(candidates, self._situation(used), self._next_number())
+            if selection.target is None:
+                return
+            self._tell_selection(selection, "together")
+            self._take(selection)
+
+    def _round_targets(self) -> list[Target]:
+        known = self.context.catalog.targets
+        return [known[attempt.target][1] for attempt in self._round()]
+
+    def _tell_selection(self, selection: Selection, by: str = "") -> None:
+        told = {"number": self._next_number(), "candidates": selection.candidates, **({"by": by} if by else {})}
+        if selection.target is not None:
+            told.update(target=selection.target.id, draw=selection.draw, weight_total=selection.weight_total)
+        self._tell("selection", told)
+
+    def _situation(self, used: dict[str, int]) -> Situation:
+        state, hunt = self.state, self._hunt()
+        tags = state.run.tags if state.run else {}
+        tried = {a.target for a in state.attempts if a.target and a.dialed} - set(hunt.redial)
+        tried |= {a.target for a in self._round()}
+        known = self.context.catalog.targets
+        return Situation(
+            call_id=state.call_id,
+            at=self._at,
+            zip_code=tags.get("zip_code", ""),
+            zip_source=tags.get("zip_source", ""),
+            state=tags.get("state", "") or self.context.places.area_code_state(state.area_code),
+            area_code=state.area_code,
+            used=used,
+            tried_targets=frozenset(tried),
+            tried_destinations=frozenset(known[target][1].destination for target in tried),
+        )
+
+    # Their slots.
+
+    def _take(self, selection: Selection) -> None:
+        """Make the selected target an attempt of this round, and ask for its slots."""
+        assert selection.target is not None and selection.buyer is not None
+        hunt, number = self._hunt(), self._next_number()
+        attempt = AttemptState(
+            number=number, attempt_id=ids.attempt_id(self.state.call_id, number), target=selection.target.id
+        )
+        self.state.attempts.append(attempt)
+        hunt.round.append(number)
+        caps = attempt_caps(selection.buyer, selection.target)
+        if caps:
+            hunt.step = Step.RESERVE
+            hunt.awaited.append(number)
+            self._reserve(attempt.attempt_id, caps)
+
+    def _awaited(self, lease_id: str) -> AttemptState | None:
+        hunt = self._hunt()
+        if hunt.step is not Step.RESERVE:
+            return None
+        return next((a for a in self._round() if a.attempt_id == lease_id and a.number in hunt.awaited), None)
+
+    def _on_slot(self, event: SlotReserved) -> None:
+        attempt = self._awaited(event.lease_id)
+        if attempt is not None:
+            self._slot_answered(attempt)
+
+    def _on_slot_refused(self, event: SlotRefused) -> None:
+        attempt = self._awaited(event.lease_id)
+        if attempt is None:
+            return
+        self.state.leases.pop(event.lease_id, None)
+        attempt.over = True
+        self._tell("slot_refused", {"number": attempt.number, "full": event.full})
+        self._slot_answered(attempt)
+
+    def _slot_answered(self, attempt: AttemptState) -> None:
+        """Once the last slot of the round is answered, whoever has slots is rung; nobody has: the next are chosen."""
+        hunt = self._hunt()
+        hunt.awaited.remove(attempt.number)
+        if hunt.awaited:
+            return
+        hunt.round = [one.number for one in self._round() if not one.over]
+        if hunt.round:
+            self._dial()
+        else:
+            self._read_usage()
