@@ -57,15 +57,17 @@ def _print_test(console: Console, test: Result, *, verbose: bool) -> None:
     console.print(f"  [red]FAILED[/] [bold]{name}[/] [dim]{escape(test.file)}:{test.line}[/]")
     if test.error:
         console.print(f"    {escape(test.error)}")
+    told: tuple[str, ...] = ()
     for difference in test.differences:
-        _print_difference(console, difference)
+        _print_difference(console, difference, difference.why if difference.why != told else ())
+        told = difference.why or told
     if verbose and test.calls:
         call = test.calls[max((difference.call for difference in test.differences), default=1) - 1]
         for line in call_text.step_lines(build_steps(call.facts), call.cdr.offered_at):
             console.print(f"      [dim]{escape(line)}[/]")
 
 
-def _print_difference(console: Console, difference: Difference) -> None:
+def _print_difference(console: Console, difference: Difference, reasons: Sequence[str]) -> None:
     nth = f" [dim](call {difference.call})[/]" if difference.call > 1 else ""
     console.print(f"    [bold]{escape(difference.what)}[/]{nth}")
     if difference.rows:
@@ -73,10 +75,10 @@ def _print_difference(console: Console, difference: Difference) -> None:
     else:
         console.print(f"      expected  [green]{escape(difference.expected)}[/]")
         console.print(f"      happened  [red]{escape(difference.happened)}[/]")
-    for line in difference.why[:WHY_SHOWN]:
+    for line in reasons[:WHY_SHOWN]:
         console.print(f"      [dim]{escape(line)}[/]")
-    if len(difference.why) > WHY_SHOWN:
-        console.print(f"      [dim]and {len(difference.why) - WHY_SHOWN} more[/]")
+    if len(reasons) > WHY_SHOWN:
+        console.print(f"      [dim]and {len(reasons) - WHY_SHOWN} more[/]")
 
 
 def _side_by_side(rows: Iterable[Row]) -> Table:
