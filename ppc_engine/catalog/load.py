@@ -6,7 +6,7 @@ Two passes: the models judge each file by itself; then rules.py checks what span
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any, TypeVar
 
@@ -56,6 +56,7 @@ class ReadCatalog:
     groups: list[tuple[Document, TargetGroup]]
     trunks: list[tuple[Document, Trunk]]
     lists: Mapping[str, frozenset[str]]
+    whole: bool = True  # Every file could be read, and is right by itself.
 
     def catalog(self) -> Catalog:
         """All of it as the engine knows it."""
@@ -82,13 +83,23 @@ def load_catalog(
     ``flows`` are the names of flows that exist, ``known_zips`` every ZIP there is, ``prompts`` every prompt; None
     leaves that unchecked.
     """
+    read, issues = examine_catalog(documents, flows=flows, known_zips=known_zips, prompts=prompts)
+    return (None if any(issue.severity == "error" for issue in issues) else read.catalog()), issues
+
+
+def examine_catalog(
+    documents: CatalogDocuments,
+    *,
+    flows: Collection[str] | None,
+    known_zips: Container[str] | None = None,
+    prompts: Collection[str] | None = None,
+) -> tuple[ReadCatalog, list[Issue]]:
+    """Everything that could be read, for further checks, and every issue so far."""
     read, issues = read_catalog(documents)
     said = {(issue.file, issue.path) for issue in issues}
     found = [*_rules_on_text(documents, flows, known_zips, prompts), *_rules_on_terms(read)]
     issues += [issue for issue in found if (issue.file, issue.path) not in said]
-    if any(issue.severity == "error" for issue in issues):
-        return None, sorted(issues)
-    return read.catalog(), sorted(issues)
+    return read, sorted(issues)
 
 
 def restore_catalog(documents: CatalogDocuments) -> tuple[Catalog | None, list[Issue]]:
@@ -109,7 +120,8 @@ def read_catalog(documents: CatalogDocuments) -> tuple[ReadCatalog, list[Issue]]
         trunks=_models(Trunk, documents.trunks, lists, issues),
         lists=lists,
     )
-    return read, issues
+    whole = not issues and not any(documents.unread.values())
+    return (read if whole else replace(read, whole=False)), issues
 
 
 def list_name(document: Document) -> str:

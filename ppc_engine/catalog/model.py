@@ -18,18 +18,18 @@ from ppc_engine.catalog.area import TargetArea as TargetArea
 from ppc_engine.catalog.caps import Cap as Cap
 from ppc_engine.catalog.caps import Caps as Caps
 from ppc_engine.catalog.caps import Pace as Pace
+from ppc_engine.catalog.policies import Accept as Accept
 from ppc_engine.catalog.policies import (
-    Accept,
     AttemptStop,
     Attestation,
-    CallerID,
     ExpectedRevenue,
     Headers,
-    Order,
-    Redial,
-    RoutedUniqueCaller,
 )
+from ppc_engine.catalog.policies import CallerID as CallerID
+from ppc_engine.catalog.policies import Order as Order
 from ppc_engine.catalog.policies import Recovery as Recovery
+from ppc_engine.catalog.policies import Redial as Redial
+from ppc_engine.catalog.policies import RoutedUniqueCaller as RoutedUniqueCaller
 from ppc_engine.catalog.policies import UniqueCaller as UniqueCaller
 from ppc_engine.catalog.scalars import CONCURRENCY_MAX as CONCURRENCY_MAX
 from ppc_engine.catalog.scalars import CONNECTED_MS_MAX as CONNECTED_MS_MAX

@@ -15,23 +15,29 @@ from pathlib import Path
 from typing import Any
 
 from ppc_engine.catalog import rules
+from ppc_engine.catalog.checks.case import CatalogCase
+from ppc_engine.catalog.checks.every_check import check_catalog
 from ppc_engine.catalog.load import (
     LISTS,
     MODELS,
     CatalogDocuments,
     declared_names,
     declared_targets,
+    examine_catalog,
     list_name,
-    load_catalog,
     restore_catalog,
 )
 from ppc_engine.catalog.model import Catalog
-from ppc_engine.flows.load import load_flows
+from ppc_engine.flows.checks.case import FlowCase
+from ppc_engine.flows.checks.every_check import check_flows
+from ppc_engine.flows.drafts import FlowDraft
+from ppc_engine.flows.load import load_flows, read_flows
 from ppc_engine.flows.model import Flow
 from ppc_engine.storage.list_files import read_list
 from ppc_engine.storage.strict_yaml import FILE_BYTES_MAX, parse_yaml
 from ppc_engine.values.document import Document
 from ppc_engine.values.errors import ConfigError, Issue
+from ppc_engine.values.places import Places
 
 FILES_MAX = 10_000  # In one directory: more is not a catalog but an accident.
 REVISION_FORMAT = 1
@@ -138,39 +144,61 @@ def _read_directory(
 
 
 def load_config(
-    config_dir: Path, *, known_zips: Container[str] | None = None, prompts: Collection[str] | None = None
+    config_dir: Path,
+    *,
+    known_zips: Container[str] | None = None,
+    prompts: Collection[str] | None = None,
+    places: Places | None = None,
+    own_numbers: Collection[str] = (),
 ) -> LoadedConfig:
-    """The whole configuration. Raises ConfigError with every issue of every file at once.
+    """The whole configuration, checked. Raises ConfigError with every issue of every file at once.
 
-    ``known_zips`` is every ZIP there is, ``prompts`` every prompt the switch has; None leaves that unchecked.
+    ``known_zips`` is every ZIP there is (with ``places`` also where they are), ``prompts`` every prompt the switch has
+    (a mapping also how many ms each takes); None leaves that unchecked. ``own_numbers`` are our tracking numbers.
     """
     files = read_config(config_dir)
+    if places is not None:
+        known_zips = places.zips
     flow_names = declared_names(files.flows, files.unread_flows)
-    catalog, catalog_issues = load_catalog(files.catalog, flows=flow_names, known_zips=known_zips, prompts=prompts)
-    flows, flow_issues = _load_flows(files, prompts)
+    read, catalog_issues = examine_catalog(files.catalog, flows=flow_names, known_zips=known_zips, prompts=prompts)
+    whole = read.whole and not any(issue.severity == "error" for issue in catalog_issues)
+    drafts, flow_issues = _read_flows(files, prompts)
+    case = FlowCase(
+        drafts={draft.id: draft for draft in drafts if draft.id},
+        catalog=read.catalog() if whole else None,
+        places=places,
+        prompt_ms=prompts if isinstance(prompts, Mapping) else {},
+    )
     issues = [*files.issues, *catalog_issues, *flow_issues]
-    if not issues and not (catalog and catalog.campaigns):
+    said = {(issue.file, issue.path) for issue in issues}
+    found = [*check_catalog(CatalogCase(read, places, own_numbers), whole=read.whole), *check_flows(case)]
+    issues += [issue for issue in found if (issue.file, issue.path) not in said]
+    if not issues and not read.campaigns:
         message = "no campaign, so no call could be taken (write one, such as catalog/campaigns/roofing.yaml)"
         issues.append(Issue(file=str(config_dir / KINDS["campaigns"]), message=message))
-    if catalog is None or any(issue.severity == "error" for issue in issues):
+    if any(issue.severity == "error" for issue in issues):
         raise ConfigError(issues)
+    flows = {flow.id: flow for draft in drafts if (flow := draft.flow()) is not None}
     revision, body = revision_of(files)
-    return LoadedConfig(catalog=catalog, flows=flows, revision=revision, body=body, warnings=tuple(issues))
+    return LoadedConfig(
+        catalog=read.catalog(), flows=flows, revision=revision, body=body, warnings=tuple(sorted(issues))
+    )
 
 
-def _load_flows(files: ConfigFiles, prompts: Collection[str] | None) -> tuple[dict[str, Flow], list[Issue]]:
+def _read_flows(files: ConfigFiles, prompts: Collection[str] | None) -> tuple[list[FlowDraft], list[Issue]]:
     targets = declared_targets(files.catalog)
     lists = {*map(list_name, files.catalog.lists), *(f"{LISTS}/{name}.txt" for name in files.catalog.unread[LISTS])}
-    flows, issues = load_flows(
+    drafts = read_flows(
         files.flows,
         targets=_AnyName() if targets is None else targets,
         prompts=prompts,
         lists=lists,
         unread=files.unread_flows,
     )
+    issues = [issue for draft in drafts for issue in draft.issues]
     said = {(issue.file, issue.path) for issue in issues}
     named = [issue for document in files.flows for issue in rules.file_name(document)]
-    return flows, issues + [issue for issue in named if (issue.file, issue.path) not in said]
+    return drafts, issues + [issue for issue in named if (issue.file, issue.path) not in said]
 
 
 def revision_of(files: ConfigFiles) -> tuple[str, bytes]:
