@@ -145,6 +145,41 @@ class CapacityStore(Protocol):
         """Every counter in use, as [used, of which pending]."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorAction:
+    """One order of a person, as it was recorded. Times are UTC microseconds, 0: not, or never.
+
+    ``subject`` is "target:ID", "buyer:ID", "publisher:ID", "campaign:ID", "number:+1...", "cap:KEY", "call:UUID" or
+    "engine". ``ended_at`` is 0 while it is in force or waits to be done; ``undone_by`` is the order that undid it.
+    """
+
+    id: int
+    at: int
+    who: str
+    why: str
+    verb: str
+    subject: str
+    args: Mapping[str, Any]
+    until_at: int
+    ended_at: int
+    undone_by: int
+    result: Mapping[str, Any]
+
+    def in_force(self, now_us: int) -> bool:
+        """Whether it holds at this moment, or still waits to be done."""
+        return self.ended_at == 0 and not 0 < self.until_at <= now_us
+
+
+class OperatorOrders(Protocol):
+    """Where people's orders are recorded."""
+
+    def open_actions(self) -> list[OperatorAction]:
+        """Every order that is in force or waits to be done, oldest first. Raises OutsideError."""
+
+    def finish(self, ended: Iterable[tuple[int, int, Mapping[str, Any]]]) -> None:
+        """Note how orders ended: (id, when, what came of it). Raises OutsideError."""
+
+
 class CDRStore(Protocol):
     """Where finished calls go. Writing a call twice leaves one record."""
 
