@@ -26,6 +26,7 @@ from ppc_engine.calls.turning import BREAK_MS_MAX, REFUSED_MS, Turning
 from ppc_engine.flows import interpreter
 from ppc_engine.flows.interpreter import FlowRun
 from ppc_engine.flows.waits import (
+    RINGING,
     AnswerWait,
     DialWait,
     DigitsWait,
@@ -44,6 +45,7 @@ from ppc_engine.flows.waits import (
 LOOK_UP_SLACK_MS = 1_000  # The engine answers a look-up in time by itself; past this it is not waited for.
 MUSIC_BREAK_MS = 700  # A break that came before the music had begun is lost on the switch, and given again.
 MUSIC_BREAKS_MAX = 5
+MUSIC_MS_MIN = 1_000  # What ends sooner is a file that is not there: the ring tone is played instead.
 
 
 class Asking(Turning):
@@ -132,6 +134,7 @@ class Asking(Turning):
 
     def _play_music(self, prompt: str) -> None:
         self.state.music, self.state.music_prompt, self.state.music_breaks = self._next_command_id(), prompt, 0
+        self.state.music_at = self._at
         self._give(Play(call_id=self.state.call_id, command_id=self.state.music, prompt=prompt, loops=True))
 
     # What comes back.
@@ -170,12 +173,15 @@ class Asking(Turning):
         self._start_timer(f"music:{_number(self.state.pending)}", MUSIC_BREAK_MS)
 
     def _music_ended(self) -> None:
-        """It was stopped, and the flow goes on; or it came to its end, and begins again."""
+        """It was stopped, and the flow goes on; or it came to its end, and begins again; or there is no such file."""
         state = self.state
+        ended, state.music = state.music_prompt, ""
         if not state.looked_up:
-            self._play_music(state.music_prompt)
+            if self._at - state.music_at >= MUSIC_MS_MIN * 1000:
+                self._play_music(ended)
+            elif ended != RINGING:
+                self._play_music(RINGING)
             return
-        state.music = ""
         self._give(CancelTimer(call_id=state.call_id, name=f"music:{_number(state.pending)}"))
         self._answered(Resume(status=state.looked_up["status"], data=state.looked_up["data"]))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ppc_engine.catalog.model import Slug
 from ppc_engine.flows.model import Leave, Node, Step, View
@@ -40,7 +40,13 @@ class BranchNode(Node):
     """
 
     type: Literal["branch"]
-    cases: Annotated[tuple[Case, ...], Field(min_length=1, max_length=CASES_MAX)]
+    cases: Annotated[tuple[Case, ...], Field(max_length=CASES_MAX)]
+
+    @model_validator(mode="after")
+    def _has_cases(self) -> BranchNode:
+        if not self.cases:
+            raise ValueError('no cases (add "cases: [{if: CONDITION, exit: NAME}]")')
+        return self
 
     def exit_names(self) -> frozenset[str]:
         return frozenset(case.exit for case in self.cases) | {"otherwise"}
