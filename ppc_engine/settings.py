@@ -77,6 +77,8 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 
+    realtime: bool = True  # Where the system allows it: cli/realtime.py.
+
     test_callers: Annotated[frozenset[E164], BeforeValidator(_numbers)] = frozenset()  # Their calls are never billed.
 
     claim_s: Annotated[int, Field(ge=9, le=120)] = 15  # ESL silence of 3 s and 8 s to be back must fit into it.

@@ -45,7 +45,7 @@ OTHER = {
     "database_url": "sqlite:///other.sqlite", "journal_dir": "other", "switch_host": "10.0.0.5", "switch_port": "8022",
     "switch_password": LONG, "switch_profile": "carriers", "prompts_dir": "/prompts", "secret": LONG,
     "http_host": "::1", "http_port": "9000", "log_level": "debug", "log_format": "console", "claim_s": "30",
-    "claim_renew_s": "5",
+    "claim_renew_s": "5", "realtime": "false",
     "test_callers": "+13105550198, +13105550199",
 }  # fmt: skip
 

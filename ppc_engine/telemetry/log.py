@@ -27,6 +27,7 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 STEP_LEVELS = {
     "call_finished": "debug",  # Its CDR and the counters say the same; a line a call is a tenth of a call's CPU.
     "bug": "error",
+    "realtime_given_up": "error",
     "hub_late": "warning",
     "config_refused": "error",
     "resync_failed": "warning",
