@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from gevent.lock import BoundedSemaphore
 from sqlalchemy import Engine
 
 from ppc_engine import __version__
 from ppc_engine.calls.state import CallContext
+from ppc_engine.catalog.diff import catalog_changes
 from ppc_engine.catalog.model import TrackingNumber
+from ppc_engine.flows.diff import flow_changes
 from ppc_engine.storage import numbers, revisions
 from ppc_engine.storage.catalog_files import LoadedConfig, config_from_revision, load_config
+from ppc_engine.values.errors import BadValueError, ConfigError, PPCError
 from ppc_engine.values.places import Places
+
+LOGGED_MAX = 50  # Lines of one reload in the log; the person who asked gets all of them.
 
 
 class LiveConfig:
@@ -92,3 +99,78 @@ class LiveConfig:
             data_hashes={"tzdata": version("tzdata"), "places": self._places.fingerprint},
             test_callers=self._test_callers,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reloaded:
+    """What came of a reload. ``problems`` is every reason against it, a line each; then nothing has changed.
+
+    ``changes`` says in words what differs from the configuration that was in force before.
+    """
+
+    taken: bool
+    revision: str
+    before: str
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+
+
+class Reloader:
+    """Takes a changed configuration for new calls: whole or not at all, one reload after another.
+
+    ``off_hub`` runs work that may wait for disk and database; ``log`` tells what a person should know.
+    """
+
+    def __init__(
+        self,
+        config: LiveConfig,
+        *,
+        off_hub: Callable[[Callable[[], Any]], Any],
+        now_us: Callable[[], int],
+        log: Callable[..., None],
+    ) -> None:
+        self._config = config
+        self._off_hub = off_hub
+        self._now_us = now_us
+        self._log = log
+        self._one_at_a_time = BoundedSemaphore(1)
+
+    def reload(self, by: str, still: Callable[[], bool] = lambda: True) -> Reloaded:
+        """Read everything again. ``by`` is who asked; ``still``, asked off the hub, whether the files lie as they lay
+        when reading began: if not, what was read may be half of two configurations, and is not taken."""
+        with self._one_at_a_time:
+            before = self._config.new_call()
+            try:
+                config, context, changes = self._off_hub(lambda: self._read(before, still))
+            except ConfigError as error:
+                return self._refused(by, before.revision, [str(issue) for issue in error.issues])
+            except PPCError as error:
+                return self._refused(by, before.revision, [str(error)])
+            self._config.put_in_force((config, context))
+            self._log("config_reloaded", by=by, revision=context.revision, before=before.revision)
+            for change in changes[:LOGGED_MAX]:
+                self._log("config_change", detail=change)
+            return Reloaded(
+                taken=True,
+                revision=context.revision,
+                before=before.revision,
+                warnings=tuple(str(issue) for issue in config.warnings),
+                changes=changes,
+            )
+
+    def _read(
+        self, before: CallContext, still: Callable[[], bool]
+    ) -> tuple[LoadedConfig, CallContext, tuple[str, ...]]:
+        config, context = self._config.read(self._now_us())
+        if not still():
+            raise BadValueError("files changed while they were read; they are read again when they lie still")
+        changes = catalog_changes(before.catalog, context.catalog) + flow_changes(before.flows, context.flows)
+        return config, context, tuple(str(change) for change in changes)
+
+    def _refused(self, by: str, revision: str, problems: list[str]) -> Reloaded:
+        for problem in problems[:LOGGED_MAX]:
+            self._log("config_refused", by=by, detail=problem)
+        if len(problems) > LOGGED_MAX:
+            self._log("config_refused", by=by, detail=f"and {len(problems) - LOGGED_MAX} more (ppc check lists all)")
+        return Reloaded(taken=False, revision=revision, before=revision, problems=tuple(problems))

@@ -7,40 +7,49 @@ at once; then what is in memory goes to the disk.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import time
 from pathlib import Path
+from typing import Any
 
 from gevent.event import Event as Signal
 
 from ppc_engine import __version__
 from ppc_engine.engine.cdr_batches import CDRBatcher
 from ppc_engine.engine.claims import Claims
+from ppc_engine.engine.control_desk import ControlDesk
 from ppc_engine.engine.dispatcher import Dispatcher, Log
 from ppc_engine.engine.off_hub import OffHub
+from ppc_engine.engine.operator import Operator
 from ppc_engine.engine.reconcile import Reconciler
 from ppc_engine.engine.supervisor import Supervisor
-from ppc_engine.live_config import LiveConfig
+from ppc_engine.live_config import LiveConfig, Reloaded, Reloader
 from ppc_engine.ports import Clock, SwitchError
+from ppc_engine.routing.caps import list_caps
 from ppc_engine.settings import Settings
 from ppc_engine.storage.capacity import MemoryCapacityStore
 from ppc_engine.storage.catalog_files import LoadedConfig
 from ppc_engine.storage.cdrs import SQLCDRStore
+from ppc_engine.storage.config_watch import ConfigWatch, Fingerprint, fingerprint
 from ppc_engine.storage.database import check_writable, open_database
 from ppc_engine.storage.facts import compress_facts
 from ppc_engine.storage.journal import FileJournal
 from ppc_engine.storage.migrate import upgrade
+from ppc_engine.storage.operator_actions import SQLOperatorOrders
 from ppc_engine.switch.esl_switch import ESLSwitch, SwitchState
+from ppc_engine.telemetry.control import CONTROL_PATH, RELOAD_PATH, Control
 from ppc_engine.telemetry.http import MonitoringServer
 from ppc_engine.telemetry.hub import HubWatch
 from ppc_engine.telemetry.metrics import Metrics
-from ppc_engine.values.errors import ConfigError, OutsideError, PPCError
+from ppc_engine.values.errors import OutsideError
 from ppc_engine.values.places import Places
 
 STOP_S_MAX = 10.0
 RESYNC_RETRY_S = 1.0
 SWEEP_AFTER_S = 2.0  # The switch's list of tasks lags by up to a second.
 SWITCH_NAME = "main"
+WATCH_EVERY_S = 1.0  # A change must lie still for one look more before it is taken.
 
 
 class RunningEngine:
@@ -51,6 +60,8 @@ class RunningEngine:
     ) -> None:
         self._clock = clock
         self._log = log
+        self._config_dir = config_dir
+        self._seen_at_start: Fingerprint = ()
         self.metrics = metrics
         self.database = open_database(settings.database_url)
         self.journal = FileJournal(settings.journal_dir)
@@ -91,6 +102,24 @@ class RunningEngine:
             telemetry=metrics,
             log=log,
             refusing=lambda: bool(self.journal.failed),
+            paused=lambda: self.operator.paused(),
+        )
+        self.operator = Operator(
+            SQLOperatorOrders(self.database),
+            dispatcher=lambda: self.dispatcher,
+            off_hub=self.off_hub,
+            clock=clock,
+            log=log,
+            reset_cap=self._reset_cap,
+            reported=metrics.order_obeyed,
+        )
+        self.reloader = Reloader(self.config, off_hub=self.off_hub.run, now_us=clock.now_us, log=log)
+        self.desk = ControlDesk(
+            operator=self.operator,
+            dispatcher=lambda: self.dispatcher,
+            reload=lambda who: dataclasses.asdict(self.reload(who)),
+            caps=self._caps_told,
+            revision=lambda: self.config.new_call().revision,
         )
         self.claims = Claims(self.dispatcher, renew_s=settings.claim_renew_s)
         self.reconciler = Reconciler(self.dispatcher, self.claims, self.config.context_of)
@@ -104,7 +133,9 @@ class RunningEngine:
         """Bring everything up. Raises PPCError, told in one line, when a part of it cannot be had."""
         upgrade(self.database)
         check_writable(self.database)
+        self._seen_at_start = fingerprint(self._config_dir)
         self.config.put_in_force(self.config.read(self._clock.now_us()))
+        self.operator.load()
         self.journal.start()
         for problem in self.journal.found.problems:
             self._log("journal_damaged", detail=problem)
@@ -114,6 +145,7 @@ class RunningEngine:
         self.supervisor.spawn("timers", lambda: self.dispatcher.timers.run(self._stopping))
         self.supervisor.spawn("claims", lambda: self.claims.run(self._stopping))
         self.supervisor.spawn("resync", self._keep_in_step)
+        self.supervisor.spawn("operator", lambda: self.operator.run(self._stopping))
         self.hub_watch.start()
         self.monitoring.start()
         self.switch.start()
@@ -123,6 +155,7 @@ class RunningEngine:
         """Let go of the switch, write what is in memory, end every greenlet. Bridged calls talk on."""
         self.switch.stop()
         self.supervisor.stop(STOP_S_MAX)
+        self.desk.stop()
         self.batcher.stop(STOP_S_MAX)
         self.off_hub.stop()
         self.journal.stop()
@@ -131,19 +164,27 @@ class RunningEngine:
         self.database.dispose()
         self._log("stopped", calls_left=len(self.dispatcher.calls))
 
-    def reload(self) -> bool:
+    def reload(self, by: str) -> Reloaded:
         """Take a changed configuration for new calls; refused whole, the running one stays in force."""
-        try:
-            config = self.off_hub.run(lambda: self.config.read(self._clock.now_us()))
-            self.config.put_in_force(config)
-        except ConfigError as error:
-            for issue in error.issues:
-                self._log("config_refused", detail=str(issue))
-            return False
-        except PPCError as error:
-            self._log("config_refused", detail=str(error))
-            return False
-        return True
+        return self.reloader.reload(by)
+
+    def watch(self) -> None:
+        """Take every change of the configuration directory by itself, once its files lie still."""
+        self.supervisor.spawn("watch", self._watch_config)
+
+    def _watch_config(self) -> None:
+        watch = ConfigWatch(self._seen_at_start)
+        while not self._stopping():
+            self._clock.sleep(WATCH_EVERY_S)
+            seen = self.off_hub.run(lambda: fingerprint(self._config_dir))
+            if watch.due(seen):
+                self.reloader.reload("watch", lambda seen=seen: self._lies_still(watch, seen))
+
+    def _lies_still(self, watch: ConfigWatch, seen: Fingerprint) -> bool:
+        if fingerprint(self._config_dir) == seen:
+            return True
+        watch.again()
+        return False
 
     def wait_in_step(self, timeout_s: float) -> None:
         """Wait until the switch is connected and was asked what lives. Raises OutsideError with what is missing."""
@@ -212,9 +253,26 @@ class RunningEngine:
         self.metrics.watch("live_calls", lambda: len(self.dispatcher.calls))
         self.metrics.watch("events_late", lambda: self.switch.stream.events_late)
         self.metrics.watch("event_delay_s", lambda: self.switch.stream.delay_us_max / 1_000_000)
+        self.metrics.watch("paused", lambda: len(self.operator.in_force()) - bool(self.operator.draining))
+        self.metrics.watch("draining", lambda: bool(self.operator.draining))
         self.metrics.watch_leases(self.capacity.used_now)
         for gauge, read in {**self.journal.gauges(), **self.batcher.gauges()}.items():
             self.metrics.watch(gauge, read)
+
+    def _reset_cap(self, cap: str) -> int:
+        """Give the counted units of a cap back; says how many. Raises ValueError for what no word can reset."""
+        return self.capacity.reset(cap)
+
+    def _caps_told(self) -> list[dict[str, Any]]:
+        """Every cap of the running revision, with what is used of it."""
+        context = self.config.new_call()
+        used = self.capacity.snapshot()
+        capped = [number for number in context.numbers.values() if number.caps or number.concurrency_cap is not None]
+        told = []
+        for state in list_caps(context.catalog, self._clock.now_us(), capped):
+            amount, pending = used.get(state.key, (0, 0))
+            told.append({**dataclasses.asdict(state), "used": amount, "pending": pending})
+        return told
 
     def _monitoring(self, settings: Settings) -> MonitoringServer:
         return MonitoringServer(
@@ -227,6 +285,12 @@ class RunningEngine:
                 "in_step": lambda: "" if self._stepped.is_set() else "the switch was not asked yet what lives",
                 "journal": lambda: self.journal.failed,
                 "config": lambda: "" if self.config.context is not None else "nothing loaded",
+                "drain": lambda: self.operator.draining,
             },
             on_bug=self.metrics.bug,
+            control=Control(
+                secret=settings.secret.get_secret_value(),
+                orders={CONTROL_PATH: self.desk.obey, RELOAD_PATH: self.desk.reload},
+                log=self._log,
+            ),
         )

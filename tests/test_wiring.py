@@ -137,12 +137,13 @@ def test_bad_configuration_is_refused_whole_and_the_good_one_stays(tmp_path: Pat
             flow = installation.config_dir / "flows/roofing.yaml"
             good = flow.read_text()
             flow.write_text(good.replace("zip_failed: bye", "zip_failed: bey").replace("type: answer", "type: anwser"))
-            assert engine.reload() is False
+            refused = engine.reload("maria")
             assert engine.config.new_call() is before
             told = [fields["detail"] for event, fields in installation.logged if event == "config_refused"]
             assert len(told) == 2 and all("roofing.yaml:" in line and "did you mean" in line for line in told)
+            assert (refused.taken, refused.problems) == (False, tuple(told))
             flow.write_text(good.replace("prompt: enter_zip", "prompt: enter_zip, tries: 2"))
-            assert engine.reload() is True
+            assert engine.reload("maria").taken
             assert engine.config.new_call().revision != before.revision
         finally:
             engine.stop()

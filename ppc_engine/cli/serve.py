@@ -30,12 +30,15 @@ COLLECT_AFTER = (5_000, 20, 20)  # Calls make few cycles; collecting seven times
     "--config", "config_dir", default="config", envvar="PPC_CONFIG", show_default=True,
     type=click.Path(path_type=Path), help="Configuration directory.",
 )  # fmt: skip
-def command(config_dir: Path) -> None:
+@click.option(
+    "--watch", is_flag=True, help="Take every change of the configuration by itself, once its files lie still."
+)
+def command(config_dir: Path, watch: bool) -> None:
     """Run the engine: claim the calls that the switch parks, route them, write their records.
 
     Every setting of engine.yaml can be overridden by an environment variable (PPC_DATABASE_URL, PPC_SWITCH_HOST,
-    PPC_SWITCH_PASSWORD, ...). SIGHUP reads the configuration again: whole or not at all. SIGTERM stops; calls that
-    are bridged talk on, and an engine that is started within seconds takes the others over.
+    PPC_SWITCH_PASSWORD, ...). SIGHUP and `ppc config reload` read the configuration again: whole or not at all. SIGTERM
+    stops; calls that are bridged talk on, and an engine that is started within seconds takes the others over.
 
     \b
     Example:
@@ -57,6 +60,8 @@ def command(config_dir: Path) -> None:
     if settings.realtime:
         take_realtime(log)
     sys.setswitchinterval(THREAD_TURN_S)
+    if watch:
+        engine.watch()
     # ZIP codes, catalog and modules live as long as the process: no collection needs to walk them again.
     gc.collect()
     gc.freeze()
@@ -64,7 +69,7 @@ def command(config_dir: Path) -> None:
     handlers: dict[int, Any] = {
         signal.SIGTERM: stop.set,
         signal.SIGINT: stop.set,
-        signal.SIGHUP: lambda: gevent.spawn(engine.reload),
+        signal.SIGHUP: lambda: gevent.spawn(engine.reload, "SIGHUP"),
     }
     watchers = [gevent.signal_handler(number, handler) for number, handler in handlers.items()]
     try:

@@ -60,6 +60,12 @@ def load_all(engine: Engine) -> dict[str, TrackingNumber]:
     }
 
 
+def owns(engine: Engine, number: str) -> bool:
+    """Whether a number is ours, assigned or free."""
+    with reading(engine) as connection:
+        return connection.execute(select(_table.c.number).where(_table.c.number == number)).first() is not None
+
+
 def list_numbers(engine: Engine, *, campaign: str = "", publisher: str = "", free: bool = False) -> list[OwnedNumber]:
     """Numbers in order, all of them or those of a campaign or a publisher; ``free``: those that are not assigned."""
     query = select(_table).order_by(_table.c.number)
