@@ -41,15 +41,21 @@ class Retold:
 class _Retelling(Call):
     """A call that notes, at every decision, what it was made from."""
 
-    def __init__(self, context: CallContext, state: CallState, facts: Sequence[Fact]) -> None:
+    def __init__(self, context: CallContext, state: CallState, token: str) -> None:
         super().__init__(context, state)
-        self._legs = _leg_ids(facts)
-        self._opened_token = next((data["token"] for data in _decisions(facts, "opened")), "")
+        self._opened_token = token
+        self._legs: dict[str, str] = {}
         self._used: dict[str, int] = {}
         self.noted: dict[int, dict[str, Any]] = {}
 
-    def handle(self, event: Event) -> Turn:
+    def live_again(self, fact: Fact) -> Turn:
+        """Take the event of a fact; the legs that it led to have the ids that they had."""
+        dials = (command for command in fact.get("c", ()) if command["k"] == "Dial")
+        self._legs.update((leg["attempt_id"], leg["leg_id"]) for dial in dials for leg in legs_of(dial))
         self.noted = {}
+        return self.handle(event_from_plain(self.state.call_id, dict(fact["e"])))
+
+    def handle(self, event: Event) -> Turn:
         if isinstance(event, UsageRead):
             self._used = event.used
         return super().handle(event)
@@ -92,31 +98,58 @@ class _Retelling(Call):
         }
 
 
-def retell(context: CallContext, call_id: str, facts: Sequence[Fact]) -> Retold:
-    """Live through a call's facts. ``context`` is of the call's own revision; its key, numbers, test callers and versions
-    are not looked at, because facts tell them as they were.
+class Retelling:
+    """One call lived through as its facts come.
 
-    Never raises for facts that this code cannot live through: ``differs`` says where it stopped.
+    ``context`` is of the call's own revision; its key, numbers, test callers and versions are not looked at, because
+    facts tell them as they were. Never raises for facts that this code cannot live through: ``retold.differs`` says
+    where it stopped.
     """
-    call = _Retelling(_as_it_was(context, facts), CallState(call_id=call_id), facts)
-    retold = Retold()
-    for number, fact in enumerate(facts):
+
+    def __init__(self, context: CallContext, call_id: str, offer: Fact) -> None:
+        opened = opened_of([offer])
+        was = _as_it_was(context, opened)
+        self._call: _Retelling | None = _Retelling(was, CallState(call_id=call_id), opened.get("token", ""))
+        self._facts = 0
+        self.retold = Retold()
+        self.take(offer)
+
+    def take(self, fact: Fact) -> None:
+        """The next fact of the call."""
+        number, self._facts = self._facts, self._facts + 1
+        if self._call is None:
+            return
         try:
-            turn = call.handle(event_from_plain(call_id, dict(fact["e"])))
+            turn = self._call.live_again(fact)
         except Exception as error:  # Facts of another version: whatever they break, the rest is still told.
-            retold.differs = retold.differs or f"fact {number + 1} ({fact['e']['k']}): {type(error).__name__}: {error}"
-            return retold
+            self._differs(f"fact {number + 1} ({fact['e']['k']}): {type(error).__name__}: {error}")
+            self._call = None
+            return
         told = [[decision.kind, decision.data] for decision in turn.decisions]
-        for place, seen in call.noted.items():
+        for place, seen in self._call.noted.items():
             # Only for the very decision that was journalled, not for one that stands in its place.
             if _same_decision(fact, place, told):
-                retold.seen[number, place] = seen
-        retold.differs = retold.differs or _difference(number, fact, turn)
-    return retold
+                self.retold.seen[number, place] = seen
+        self._differs(_difference(number, fact, turn))
+
+    def _differs(self, where: str) -> None:
+        self.retold.differs = self.retold.differs or where
 
 
-def _as_it_was(context: CallContext, facts: Sequence[Fact]) -> CallContext:
-    opened = next(iter(_decisions(facts, "opened")), {})
+def retell(context: CallContext, call_id: str, facts: Sequence[Fact]) -> Retold:
+    """Live through all facts of a call, the first of which is its offer."""
+    retelling = Retelling(context, call_id, facts[0])
+    for fact in facts[1:]:
+        retelling.take(fact)
+    return retelling.retold
+
+
+def opened_of(facts: Sequence[Fact]) -> Mapping[str, Any]:
+    """The decision "opened" of a call, {} when these facts do not hold it."""
+    return next((data for fact in facts for kind, data in fact.get("d", ()) if kind == "opened"), {})
+
+
+def _as_it_was(context: CallContext, opened: Mapping[str, Any]) -> CallContext:
     number = TrackingNumber.model_validate(opened["number"]) if opened.get("number") else None
     tested = frozenset({str(opened["caller_key"])}) if "caller" in opened.get("test", ()) else frozenset()
     return replace(
@@ -126,16 +159,6 @@ def _as_it_was(context: CallContext, facts: Sequence[Fact]) -> CallContext:
         code_version=opened.get("code", context.code_version),
         data_hashes=opened.get("data", context.data_hashes),
     )
-
-
-def _leg_ids(facts: Sequence[Fact]) -> dict[str, str]:
-    """By attempt, the leg that was dialled: no key of the engine's is needed to follow its events."""
-    dials = (command for fact in facts for command in fact.get("c", ()) if command["k"] == "Dial")
-    return {leg["attempt_id"]: leg["leg_id"] for dial in dials for leg in legs_of(dial)}
-
-
-def _decisions(facts: Sequence[Fact], wanted: str) -> list[Mapping[str, Any]]:
-    return [data for fact in facts for kind, data in fact.get("d", ()) if kind == wanted]
 
 
 def _same_decision(fact: Fact, place: int, told: list[Any]) -> bool:

@@ -24,6 +24,7 @@ from ppc_engine.cli import call_export, call_text
 from ppc_engine.cli.call_ladder import build_rows, ladder_lines, plain_row
 from ppc_engine.cli.call_retold import StoredContexts, retell_stored
 from ppc_engine.cli.call_steps import build_steps, node_path, printable
+from ppc_engine.cli.call_watch import watch_command
 from ppc_engine.settings import load_settings
 from ppc_engine.storage.billing import SQLBillingStore
 from ppc_engine.storage.cdrs import FOUND_MAX, CallFilter, SQLCDRStore
@@ -244,3 +245,6 @@ def export(config_dir: Path, form: str, **only: Any) -> None:
         lines = call_export.csv_lines(calls) if form == "csv" else call_export.json_lines(calls)
         for line in lines:
             click.echo(line)
+
+
+command.add_command(watch_command)

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from ppc_engine import __version__
-from ppc_engine.calls.retelling import Retold, retell
+from ppc_engine.calls.retelling import Retelling, Retold, opened_of
 from ppc_engine.calls.state import CallContext
 from ppc_engine.storage.catalog_files import config_from_revision
 from ppc_engine.storage.places import load_places
@@ -32,11 +32,7 @@ class StoredContexts:
         self._database = database
         self._places = load_places()
         self._known: dict[str, CallContext] = {}
-
-    @property
-    def data_hashes(self) -> dict[str, str]:
-        """Versions of the data that a retelling has now."""
-        return {"tzdata": version("tzdata"), "places": self._places.fingerprint}
+        self.data_hashes = {"tzdata": version("tzdata"), "places": self._places.fingerprint}
 
     def of(self, revision: str) -> CallContext:
         """Raises BadValueError, in words, when the revision is not kept or cannot be read by this version."""
@@ -60,25 +56,50 @@ class StoredContexts:
         return self._known[revision]
 
 
+class StoredRetelling:
+    """One call retold from the database's revision as its facts come; ``retold`` is None when it cannot be."""
+
+    def __init__(self, contexts: StoredContexts, call_id: str, offer: Mapping[str, Any]) -> None:
+        self._opened = opened_of([offer])
+        self._data_hashes = contexts.data_hashes
+        self._retelling: Retelling | None = None
+        self._remarks: list[str] = []
+        try:
+            if not self._opened:
+                raise BadValueError("its first fact is no offer")
+            self._retelling = Retelling(contexts.of(self._opened["revision"]), call_id, offer)
+        except BadValueError as error:
+            self._remarks.append(f"candidates and what nodes saw are not known: {error}")
+
+    @property
+    def retold(self) -> Retold | None:
+        return self._retelling.retold if self._retelling else None
+
+    def take(self, fact: Mapping[str, Any]) -> None:
+        """The next fact."""
+        if self._retelling:
+            self._retelling.take(fact)
+
+    def remarks(self) -> list[str]:
+        """Everything that a reader should know of what is told, in words."""
+        found = list(self._remarks)
+        if self.retold is None:
+            return found
+        if self.retold.differs:
+            found.append(f"the replay differs, and what follows it is as journalled only: {self.retold.differs}")
+        if self._opened["code"] != __version__:
+            found.append(f"decided by code {self._opened['code']}, retold by {__version__}")
+        for name, was in self._opened.get("data", {}).items():
+            if self._data_hashes.get(name) != was:
+                found.append(f"decided with {name} {was}, retold with {self._data_hashes.get(name, 'none')}")
+        return found
+
+
 def retell_stored(contexts: StoredContexts, call_id: str, facts: Facts) -> tuple[Retold | None, list[str]]:
-    """A stored call retold, None when it cannot be; and everything that a reader should know of it, in words."""
-    opened = next((data for fact in facts for kind, data in fact.get("d", ()) if kind == "opened"), None)
-    if opened is None:
-        return None, ["the facts of this call hold no offer; what it was made from is not known"]
-    try:
-        retold = retell(contexts.of(opened["revision"]), call_id, facts)
-    except BadValueError as error:
-        return None, [f"candidates and what nodes saw are not known: {error}"]
-    return retold, _remarks(retold, opened, contexts.data_hashes)
-
-
-def _remarks(retold: Retold, opened: Mapping[str, Any], data_hashes: Mapping[str, str]) -> list[str]:
-    remarks = []
-    if retold.differs:
-        remarks.append(f"the replay differs, and what follows it is as journalled only: {retold.differs}")
-    if opened["code"] != __version__:
-        remarks.append(f"decided by code {opened['code']}, retold by {__version__}")
-    for name, was in opened.get("data", {}).items():
-        if data_hashes.get(name) != was:
-            remarks.append(f"decided with {name} {was}, retold with {data_hashes.get(name, 'none')}")
-    return remarks
+    """A whole stored call retold, and the remarks on it."""
+    if not facts:
+        return None, ["no facts of this call are kept"]
+    retelling = StoredRetelling(contexts, call_id, facts[0])
+    for fact in facts[1:]:
+        retelling.take(fact)
+    return retelling.retold, retelling.remarks()
