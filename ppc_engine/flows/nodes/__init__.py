@@ -9,6 +9,7 @@ from ppc_engine.flows.nodes.branch import BranchNode
 from ppc_engine.flows.nodes.caller_history import CallerHistoryNode
 from ppc_engine.flows.nodes.collect_digits import CollectDigitsNode
 from ppc_engine.flows.nodes.collect_zip import CollectZipNode
+from ppc_engine.flows.nodes.dial import DialNode
 from ppc_engine.flows.nodes.goto import GotoNode
 from ppc_engine.flows.nodes.hangup import HangupNode
 from ppc_engine.flows.nodes.lookup import LookupNode
@@ -16,6 +17,7 @@ from ppc_engine.flows.nodes.match import MatchNode
 from ppc_engine.flows.nodes.menu import MenuNode
 from ppc_engine.flows.nodes.open_hours import OpenHoursNode
 from ppc_engine.flows.nodes.play import PlayNode
+from ppc_engine.flows.nodes.queue import QueueNode
 from ppc_engine.flows.nodes.record import RecordNode
 from ppc_engine.flows.nodes.returning import ReturnNode
 from ppc_engine.flows.nodes.route import RouteNode
@@ -32,6 +34,7 @@ NODE_TYPES: dict[str, type[Node]] = {
     "caller_history": CallerHistoryNode,
     "collect_digits": CollectDigitsNode,
     "collect_zip": CollectZipNode,
+    "dial": DialNode,
     "goto": GotoNode,
     "hangup": HangupNode,
     "lookup": LookupNode,
@@ -39,6 +42,7 @@ NODE_TYPES: dict[str, type[Node]] = {
     "menu": MenuNode,
     "open_hours": OpenHoursNode,
     "play": PlayNode,
+    "queue": QueueNode,
     "record": RecordNode,
     "return": ReturnNode,
     "route": RouteNode,

@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
-from ppc_engine.catalog.model import CONNECTED_MS_MAX, Slug
-from ppc_engine.flows.model import Leave, Node, Pause, Step, View
-from ppc_engine.flows.waits import Resume, RouteWait
-from ppc_engine.values.document import Path
+from ppc_engine.catalog.model import CONNECTED_MS_MAX
+from ppc_engine.flows.hunting import HUNT_MS_MAX, ROUTE_EXITS, ROUTE_FAILURES, HuntingNode
+from ppc_engine.flows.model import Pause, Step, View
+from ppc_engine.flows.waits import RouteWait
 
-ROUTE_FAILURES = frozenset({"no_match", "all_closed", "all_capped", "all_no_answer"})
-ROUTE_EXITS = ROUTE_FAILURES | {"ended", "recovered_none"}
-HUNT_MS_MAX = 30 * 60_000  # Longest hunt before anybody answers; attempts have their own, shorter limits.
+__all__ = ["HUNT_MS_MAX", "ROUTE_EXITS", "ROUTE_FAILURES", "RouteNode"]
 
 
-class RouteNode(Node):
+class RouteNode(HuntingNode):
     """Offer the call to the targets named, or to all targets of the campaign.
 
-    ``ended``: a target talked to the caller and hung up, and the caller is still there.
+    ``order`` stands before the campaign's own. ``together``: so many of one level of priority ring at once, and the
+    first to answer talks. ``sticky``: the target that the caller talked to before (caller_history) is asked first.
+    ``stop_hunting_on``: outcomes, causes or SIP statuses of an attempt after which nobody else is tried (the exit is
+    all_no_answer), beside the campaign's. ``ended``: a target talked to the caller and hung up, and the caller is
+    still there.
 
     Example::
 
         sell:
           type: route
           targets: [acme-la, zenith-west]
+          order: highest_revenue
+          together: 2
+          sticky: true
+          stop_hunting_on: [rejected, USER_BUSY, 603]
           exits: {ended: bye, no_match: sorry, all_closed: sorry, all_capped: busy, all_no_answer: busy,
                   recovered_none: bye}
     """
 
-    WAITS: ClassVar[bool] = True
-
     type: Literal["route"]
-    targets: tuple[Slug, ...] = ()
-
-    def exit_names(self) -> frozenset[str]:
-        return ROUTE_EXITS
-
-    def target_names(self) -> Mapping[Path, str]:
-        return {("targets", index): target for index, target in enumerate(self.targets)}
 
     def enter(self, view: View) -> Step:
-        return Pause(wait=RouteWait(ms_max=CONNECTED_MS_MAX + HUNT_MS_MAX, targets=self.targets))
-
-    def resume(self, view: View, state: dict[str, Any], answer: Resume) -> Step:
-        failure = answer.route_exit if answer.route_exit in ROUTE_FAILURES else ""
-        return Leave(exit=answer.route_exit, failure=failure)
+        return Pause(wait=RouteWait(ms_max=CONNECTED_MS_MAX + HUNT_MS_MAX, **self.hunt(view)))
