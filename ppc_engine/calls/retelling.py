@@ -45,13 +45,17 @@ class _Retelling(Call):
         super().__init__(context, state)
         self._opened_token = token
         self._legs: dict[str, str] = {}
+        self._recordings: dict[str, str] = {}
         self._used: dict[str, int] = {}
         self.noted: dict[int, dict[str, Any]] = {}
 
     def live_again(self, fact: Fact) -> Turn:
-        """Take the event of a fact; the legs that it led to have the ids that they had."""
-        dials = (command for command in fact.get("c", ()) if command["k"] == "Dial")
-        self._legs.update((leg["attempt_id"], leg["leg_id"]) for dial in dials for leg in legs_of(dial))
+        """Take the event of a fact; the legs and recordings that it led to have the ids that they had."""
+        for command in fact.get("c", ()):
+            if command["k"] == "Dial":
+                self._legs.update((leg["attempt_id"], leg["leg_id"]) for leg in legs_of(command))
+            elif "recording_id" in command:
+                self._recordings[command["command_id"]] = command["recording_id"]
         self.noted = {}
         return self.handle(event_from_plain(self.state.call_id, dict(fact["e"])))
 
@@ -62,6 +66,9 @@ class _Retelling(Call):
 
     def _leg_id(self, attempt_id: str) -> str:
         return self._legs.get(attempt_id) or super()._leg_id(attempt_id)
+
+    def _recording_id(self, command_id: str) -> str:
+        return self._recordings.get(command_id) or super()._recording_id(command_id)
 
     def _token(self) -> str:
         return self._opened_token

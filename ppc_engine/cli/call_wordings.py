@@ -170,7 +170,9 @@ def _selection(data: Data, _known: Known) -> str:
         return f"selection for attempt {data['number']}: nobody is eligible{why}"
     drawn = f", draw {data['draw']} of {data['weight_total']}" if data.get("weight_total") else ""
     order = f" by {data['order']}" if data.get("order") else ""
-    return f"selection for attempt {data['number']}: {data['target']}{order}{drawn}"
+    how = {"redial": ", rung again", "sticky": ", the caller's own of earlier", "together": ", rung beside"}
+    by = how.get(data.get("by", ""), "")
+    return f"selection for attempt {data['number']}: {data['target']}{by}{order}{drawn}"
 
 
 def candidate_told(candidate: Data, selection: Data) -> str:
@@ -243,6 +245,12 @@ DECISIONS: Mapping[str, Wording] = {
     "ignored": lambda data, _: f"changes nothing in phase {data['phase']}",
     "vanished": lambda data, _: f"its end was not seen: {data['reason']}",
     "refused": _refused,
+    "redial": lambda data, _: f"{', '.join(data['targets'])} is rung again after {data['after_s']} s",
+    "hunt_stopped": lambda data, _: f"attempt {data['number']} stops the hunt: {data['on']}",
+    "queued": lambda data, _: f"waits in queue {data['queue']}: place {data['position']} of {data['waiting']}",
+    "queue_full": lambda data, _: f"queue {data['queue']} is full: {data['waiting']} wait, at most {data['limit']} may",
+    "waited_too_long": lambda data, _: f"waited {seconds(data['waited_ms'])} in queue {data['queue']}: too long",
+    "stray_bridge": lambda data, _: f"a bridge nobody waited for: {'it talks' if data['talks'] else 'it is ended'}",
     "operator": _operator,
     "redirected": lambda data, _: f"redirected: {listed(data)}",
     "recording": lambda data, _: f"recording: {listed(data)}",
