@@ -6,6 +6,7 @@ What was given on the command line is not asked for. An end of input is a hang-u
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import click
 
@@ -62,7 +63,7 @@ class TerminalPeople:
                 return int(text or 0) * 1000
         return 10_000
 
-    def looked_up(self, node: str, kind: str) -> Found | None:
+    def looked_up(self, node: str, kind: str, params: Mapping[str, Any]) -> Found | None:
         """Nothing is looked up in a terminal: what a flow does when nothing is found is what one sees."""
         self._say(f"{node} looks up {kind}: unavailable")
         return Found(status="unavailable")

@@ -29,8 +29,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(
     r"^(\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2})?)(?: ?([+-]\d{2}:?\d{2}|Z)| +([A-Za-z_+-]+(?:/\S+)*))?$"
 )
-_AGO = re.compile(r"^([0-9]{1,5})(m|h|d)$")
-_AGO_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_AGO = re.compile(r"^([0-9]{1,9})(s|m|h|d)$")
+_AGO_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _SHARE = re.compile(r"^([0-9]{1,3})(?: *- *([0-9]{1,3}))? *%?$")
 _COMPARED = re.compile(r"^(<=|>=|<|>) *(-?[0-9]{1,18})$")
 
@@ -116,7 +116,9 @@ class Given(Model):
     """The world of a test. ``counters`` are caps in use, ``calls`` how many calls (of other ids) are made of it.
 
     ``asserted_number``, ``attestation`` and ``tags`` are what the trunk says of the caller; only a trusted one is
-    believed. ``lookups`` are by node, or by kind (history, velocity, http).
+    believed. ``lookups`` are by node, or by kind (history, velocity, http); history is found in ``history`` by itself.
+    ``frees``: moments after the offer at which one unit of a counter comes free; ``line``: how many callers wait in a
+    queue before this one, and take what comes free first.
     """
 
     number: E164 | None = None
@@ -134,6 +136,8 @@ class Given(Model):
     buyers: dict[str, Phones] = {}
     caller_hangs_up: AnyHangUp | None = None
     counters: dict[str, Text] = {}
+    frees: dict[str, Annotated[tuple[Milliseconds, ...], BeforeValidator(_listed)]] = {}
+    line: Annotated[int, Field(ge=0, le=10_000)] = 0
     paused: Annotated[dict[str, Text], BeforeValidator(_with_reasons)] = {}
     history: tuple[EarlierCall, ...] = ()
     lookups: dict[str, Found] = {}

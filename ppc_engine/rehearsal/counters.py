@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ppc_engine.catalog.model import Catalog, TrackingNumber
+from ppc_engine.rehearsal.line import GIVEN
 from ppc_engine.routing.cap_book import CapBook
 from ppc_engine.routing.caps import MONEY, base_of, is_slot, list_caps, measure_of
 from ppc_engine.values.money import parse_micros
@@ -36,10 +37,10 @@ def filled_book(
     keys = {}
     if any(not is_slot(name) for name in counters):
         keys = {base_of(state.key): state.key for state in list_caps(catalog, at, numbers)}
-    for number, (name, written) in enumerate(counters.items()):
+    for name, written in counters.items():
         amount = amount_of(name, written)
         if is_slot(name):
-            book.restore(f"given:{number}", {name: amount})
+            book.restore(f"{GIVEN}{name}", {name: amount})
         else:
             book.seed({keys[name]: amount})
     return book

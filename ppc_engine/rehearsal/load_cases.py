@@ -142,6 +142,8 @@ class _Checker:
         for key in ("counters", "paused"):
             for subject in getattr(given, key):
                 self._subject((*path, key, subject), subject)
+        for name in given.frees:
+            self.known((*path, "frees", name), "counter of this test", name, given.counters)
         for name, written in given.counters.items():
             self._counter((*path, "counters", name), name, written)
         if given.caller_hangs_up is not None and given.caller_hangs_up.node is not None:

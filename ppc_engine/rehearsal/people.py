@@ -6,7 +6,7 @@ They are models of YAML, so that a flow test says them in a word (``acme-la: bus
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
@@ -110,7 +110,7 @@ class People(Protocol):
     def phone(self, target: str) -> Phone:
         """How this target's telephone treats the call that it gets now."""
 
-    def looked_up(self, node: str, kind: str) -> Found | None:
+    def looked_up(self, node: str, kind: str, params: Mapping[str, Any]) -> Found | None:
         """What a look-up at this node finds; None when nobody said."""
 
     @property
@@ -129,10 +129,12 @@ class Script:
         hang_up: HangUp | None = None,
         messages_ms: Mapping[str, int] | None = None,
         found: Mapping[str, Found] | None = None,
+        history: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None,
     ) -> None:
         self.hang_up = hang_up
         self._messages_ms = messages_ms or {}
         self._found = found or {}
+        self._history = history
         self._digits = {name: iter(keys) for name, keys in (digits or {}).items()}
         self._phones: dict[str, Iterator[Phone]] = {}
         self._behaviours = phones or {}
@@ -146,8 +148,13 @@ class Script:
     def message_ms(self, node: str) -> int:
         return self._messages_ms.get(node, MESSAGE_MS)
 
-    def looked_up(self, node: str, kind: str) -> Found | None:
-        return self._found.get(node) or self._found.get(kind)
+    def looked_up(self, node: str, kind: str, params: Mapping[str, Any]) -> Found | None:
+        found = self._found.get(node) or self._found.get(kind)
+        if found is None and kind == "history" and self._history is not None:
+            return Found(data=self._history(params), after_ms=0)
+        if found is None and kind == "velocity":
+            return Found(data={"calls": 1}, after_ms=0)  # This very call.
+        return found
 
     def phone(self, target: str) -> Phone:
         behaviours = self._behaviours.get(target) or self._behaviours.get("*") or (Phone(),)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ppc_engine.billing.history import Conversion, History, Occasion
 from ppc_engine.calls.state import CallContext
@@ -37,8 +39,9 @@ class Stage:
     def _play_one(self, context: CallContext, number: TrackingNumber, given: Given, call_id: str) -> Rehearsed:
         assert given.time is not None
         offer = offer_of(given, number.number, call_id)
-        people = script_of(given)
         history = history_of(given, offer, number, context.catalog)
+        earlier = [(one, _occasion(n, one, offer, number, context.catalog)) for n, one in enumerate(given.history)]
+        people = script_of(given, earlier)
         book = filled_book(given.counters, context.catalog, offer.at, [number])
         return rehearse(context, offer, people, book, history=history)
 
@@ -64,9 +67,10 @@ class Stage:
         return self._contexts[key]
 
 
-def script_of(given: Given) -> Script:
-    """The people of a test."""
+def script_of(given: Given, earlier: Sequence[tuple[EarlierCall, Occasion]] = ()) -> Script:
+    """The people of a test; ``earlier`` are the caller's calls before this one."""
     return Script(
+        history=lambda params: _history_found(earlier, params),
         digits=given.digits,
         phones=given.buyers,
         hang_up=given.caller_hangs_up,
@@ -86,6 +90,8 @@ def offer_of(given: Given, dialed_number: str, call_id: str) -> Offer:
         trunk=given.trunk,
         sub_ids=given.sub_ids,
         paused=given.paused,
+        frees={cap: tuple(after) for cap, after in given.frees.items()},
+        line=given.line,
         tags=given.tags,
         asserted_number=given.asserted_number,
         attestation=given.attestation,
@@ -122,6 +128,26 @@ def history_of(given: Given, offer: Offer, number: TrackingNumber, catalog: Cata
             converted_at = occasion.at + earlier.connected_ms * MS
             history.conversions.append(Conversion(side, dataclasses.replace(occasion, at=converted_at)))
     return history
+
+
+def _history_found(earlier: Sequence[tuple[EarlierCall, Occasion]], params: Mapping[str, Any]) -> dict[str, Any]:
+    """What a ``caller_history`` node is told of these calls (LookUp of kind history)."""
+    calls = [
+        (one, at)
+        for one, at in sorted(earlier, key=lambda pair: pair[1].offered_at)
+        if params.get("since", 0) <= at.offered_at < params.get("before", at.offered_at + 1)
+        and all(getattr(at, name) == params[name] for name in ("campaign", "publisher") if name in params)
+    ]
+    connected = [at for one, at in calls if one.connected_ms]
+    bought = [at for one, at in calls if "buyer" in one.converted]
+    return {
+        "calls": len(calls),
+        "connected": len(connected),
+        "bought": len(bought),
+        "last_at": calls[-1][1].offered_at if calls else 0,
+        "last_target": connected[-1].target if connected else "",
+        "bought_target": bought[-1].target if bought else "",
+    }
 
 
 def _occasion(n: int, earlier: EarlierCall, offer: Offer, number: TrackingNumber, catalog: Catalog) -> Occasion:

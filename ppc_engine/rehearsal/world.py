@@ -22,6 +22,8 @@ from ppc_engine.calls.commands import (
     Finish,
     Hangup,
     HangupLeg,
+    JoinQueue,
+    LeaveQueue,
     LookUp,
     Play,
     ReadUsage,
@@ -36,6 +38,7 @@ from ppc_engine.calls.commands import (
 from ppc_engine.calls.events import CallParked, Event, LookedUp, SlotRefused, SlotReserved, TimerFired, UsageRead
 from ppc_engine.rehearsal.agenda import AT_ONCE, Agenda, Plan
 from ppc_engine.rehearsal.caller_leg import CallerLeg
+from ppc_engine.rehearsal.line import Line
 from ppc_engine.rehearsal.people import MS, People
 from ppc_engine.rehearsal.target_legs import TargetLegs
 from ppc_engine.routing.cap_book import CapBook
@@ -66,6 +69,8 @@ class Offer:
     attestation: str = ""
     private: bool = False
     prompts_ms: Mapping[str, int] = field(default_factory=dict)
+    frees: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    line: int = 0
 
 
 class World:
@@ -78,6 +83,7 @@ class World:
         self._offer = offer
         self._people = people
         self._book = book
+        self._line = Line(self.agenda, offer.call_id, book, offer.line, offer.frees)
         self._timers: dict[str, Plan] = {}
         self.caller = CallerLeg(
             self.agenda,
@@ -106,6 +112,8 @@ class World:
             ReserveSlot: self._reserve,
             ReleaseSlot: self._release,
             ReadUsage: self._read_usage,
+            JoinQueue: self._line.join,
+            LeaveQueue: self._line.leave,
             Finish: self._finish,
         }
 
@@ -144,7 +152,8 @@ class World:
         return run.node if run else ""
 
     def _target_of(self, leg_id: str) -> str:
-        return next((a.target for a in self._call.state.attempts if a.leg_id == leg_id), "")
+        """The target of a leg; the node where a leg is to nobody's target (``dial``)."""
+        return next((a.target for a in self._call.state.attempts if a.leg_id == leg_id), "") or self._node()
 
     # What the engine does by itself.
 
@@ -185,7 +194,7 @@ class World:
 
     def _look_up(self, command: LookUp) -> None:
         """What the test says that is found; what took longer than the call would wait was a time-out."""
-        found = self._people.looked_up(self._node(), command.kind)
+        found = self._people.looked_up(self._node(), command.kind, command.params)
         if found is None:
             raise RehearsalError(
                 f'node {self._node()} looks up {command.kind}, and nothing says what it finds (give "lookups: ...")'
@@ -198,9 +207,26 @@ class World:
                 at=self.agenda.now,
                 command_id=command.command_id,
                 status="timeout" if late else found.status,
-                data={} if late else dict(found.data),
+                data={} if late else _told(command, found.data),
             ),
         )
 
     def _finish(self, _command: Finish) -> None:
         self.finished = True
+
+
+def _told(command: LookUp, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What the engine would hand on: of an HTTP answer, only what the node takes out of it."""
+    if command.kind != "http":
+        return dict(data)
+    taken = {tag: _part(data, path.split(".")) for tag, path in command.params.get("take", {}).items()}
+    return {"taken": {tag: str(value) for tag, value in taken.items() if isinstance(value, (str, int))}}
+
+
+def _part(data: Any, path: list[str]) -> Any:
+    for name in path:
+        if isinstance(data, (list, tuple)) and name.isdigit() and int(name) < len(data):
+            data = data[int(name)]
+        else:
+            data = data.get(name) if isinstance(data, Mapping) else None
+    return data
