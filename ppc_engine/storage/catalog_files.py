@@ -149,7 +149,7 @@ def load_config(
     known_zips: Container[str] | None = None,
     prompts: Collection[str] | None = None,
     places: Places | None = None,
-    own_numbers: Collection[str] = (),
+    own_numbers: Container[str] = (),
 ) -> LoadedConfig:
     """The whole configuration, checked. Raises ConfigError with every issue of every file at once.
 
@@ -168,6 +168,7 @@ def load_config(
         catalog=read.catalog() if whole else None,
         places=places,
         prompt_ms=prompts if isinstance(prompts, Mapping) else {},
+        lists={list_name(document): document for document in files.catalog.lists},
     )
     issues = [*files.issues, *catalog_issues, *flow_issues]
     said = {(issue.file, issue.path) for issue in issues}

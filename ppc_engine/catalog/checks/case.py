@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from ppc_engine.catalog.caps import Cap
@@ -18,7 +18,7 @@ class CatalogCase:
 
     read: ReadCatalog
     places: Places | None = None
-    own_numbers: Collection[str] = ()
+    own_numbers: Container[str] = ()
 
     def targets(self) -> Iterator[tuple[Document, Path, Buyer, Target]]:
         """Every target with its buyer, and where it stands."""

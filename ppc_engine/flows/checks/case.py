@@ -9,7 +9,7 @@ from ppc_engine.catalog.model import Buyer, Campaign, Catalog, Target
 from ppc_engine.flows.checks.graph import entries
 from ppc_engine.flows.drafts import FlowDraft
 from ppc_engine.flows.model import Node
-from ppc_engine.values.document import Path
+from ppc_engine.values.document import Document, Path
 from ppc_engine.values.errors import Issue
 from ppc_engine.values.places import Places
 
@@ -18,13 +18,14 @@ from ppc_engine.values.places import Places
 class FlowCase:
     """``catalog`` is None while it has errors of its own, ``places`` where nobody knows them.
 
-    ``prompt_ms`` are lengths of prompts, as far as their files are on this machine.
+    ``prompt_ms`` are lengths of prompts, as far as their files are on this machine; ``lists`` by lists/NAME.txt.
     """
 
     drafts: Mapping[str, FlowDraft]
     catalog: Catalog | None = None
     places: Places | None = None
     prompt_ms: Mapping[str, int] = field(default_factory=dict)
+    lists: Mapping[str, Document] = field(default_factory=dict)
 
     def issue(self, place: tuple[str, str], message: str, severity: str = "error", path: Path = ()) -> Issue:
         """An issue at a node, or at a path within it."""

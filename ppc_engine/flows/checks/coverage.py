@@ -15,6 +15,7 @@ from ppc_engine.flows.checks.case import FlowCase, routes
 from ppc_engine.flows.checks.graph import Place, Walk
 from ppc_engine.flows.checks.minutes import EVERY_MINUTE, WEEKS, open_minutes, told
 from ppc_engine.flows.model import Node
+from ppc_engine.flows.nodes.lookup import LookupNode
 from ppc_engine.flows.nodes.match import MatchNode
 from ppc_engine.flows.nodes.open_hours import OpenHoursNode
 from ppc_engine.values.errors import Issue
@@ -85,6 +86,8 @@ def _leave(flow: str, name: str, node: Node, exit_name: str, callers: Callers) -
         return replace(callers, states=callers.states & node.cases.get(exit_name, frozenset()))
     if "zip_code" in node.tags_set(exit_name):
         return replace(callers, states=STATES, zip_sure=True, zip_maybe=True)
+    if isinstance(node, LookupNode) and exit_name == "ok" and "zip_code" in node.take:
+        return replace(callers, states=STATES, zip_maybe=True)
     return callers
 
 
@@ -162,7 +165,12 @@ def _zips_told(state: str, count: int, all_of_it: int) -> str:
 
 def zips_of(area: TargetArea, by_state: Mapping[str, frozenset[str]], places: Places) -> frozenset[str]:
     """Every ZIP that an area lets in."""
-    found = set(area.zips)
+    found = set(area.zips) | places.zips_in(area.counties)
     for state in area.states:
         found |= by_state.get(state, frozenset())
+    if area.radius is not None:
+        middle = places.points.get(area.radius.zip or "")
+        if area.radius.latitude is not None and area.radius.longitude is not None:
+            middle = (area.radius.latitude, area.radius.longitude)
+        found |= places.zips_within(middle, area.radius.miles) if middle else frozenset()
     return frozenset(found)

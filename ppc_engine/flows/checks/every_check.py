@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ppc_engine.flows.checks import coverage, filters, loops, patience, reach, unset
+from ppc_engine.flows.checks import consent, coverage, filters, loops, patience, reach, unset
 from ppc_engine.flows.checks.case import FlowCase
 from ppc_engine.values.errors import Issue
 
 FLOW_CHECKS: tuple[Callable[[FlowCase], Iterator[Issue]], ...] = (
     reach.unreachable,
     reach.unused,
+    reach.stray_returns,
     reach.dead_ends,
     loops.endless_loops,
     unset.read_before_set,
     patience.too_long,
     filters.match_cases,
     filters.opening_hours,
+    filters.caller_lists,
+    consent.recorded_untold,
     coverage.uncovered,
 )
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ppc_engine.catalog.checks.places import never_open, overlapping_spans
+from ppc_engine.catalog.references import BAD_LINES_MAX
 from ppc_engine.flows.checks.case import FlowCase
 from ppc_engine.flows.nodes.match import MatchNode
 from ppc_engine.flows.nodes.open_hours import OpenHoursNode
+from ppc_engine.values.caller_lists import entry_problem
 from ppc_engine.values.errors import Issue
 
 VALUES_TOLD = 3
@@ -30,6 +32,22 @@ def match_cases(case: FlowCase) -> Iterator[Issue]:
                     shown = ", ".join(taken[:VALUES_TOLD])
                     message = f'"{first[taken[0]]}" takes {shown}{more} before this case does (keep one)'
                     yield case.issue((flow, name), message, "warning", path)
+
+
+def caller_lists(case: FlowCase) -> Iterator[Issue]:
+    """Lines of a caller list that are neither a number nor the beginning of one; told at their own place."""
+    named = {
+        name for draft in case.drafts.values() for node in draft.nodes.values() for name in node.list_names().values()
+    }
+    for name in sorted(named & set(case.lists)):
+        document = case.lists[name]
+        bad = [(index, wrong) for index, entry in enumerate(document.data) if (wrong := entry_problem(entry))]
+        for index, wrong in bad[:BAD_LINES_MAX]:
+            line, column = document.places.get((index,), (0, 0))
+            yield Issue(file=document.file, line=line, column=column, message=wrong)
+        if len(bad) > BAD_LINES_MAX:
+            message = f"and {len(bad) - BAD_LINES_MAX} more lines that are no callers (is this the right list?)"
+            yield document.issue((), message)
 
 
 def opening_hours(case: FlowCase) -> Iterator[Issue]:

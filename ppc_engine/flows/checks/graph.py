@@ -12,6 +12,9 @@ from typing import Generic, TypeVar
 
 from ppc_engine.flows.drafts import FlowDraft
 from ppc_engine.flows.model import Node
+from ppc_engine.flows.nodes.goto import GotoNode
+from ppc_engine.flows.nodes.returning import ReturnNode
+from ppc_engine.flows.nodes.subflow import SubflowNode
 
 Place = tuple[str, str]  # (flow, node)
 V = TypeVar("V")
@@ -19,19 +22,17 @@ V = TypeVar("V")
 
 def sub_flow(node: Node) -> str:
     """The flow that a ``subflow`` node calls, "" for other nodes."""
-    return str(getattr(node, "flow", "")) if getattr(node, "type", "") == "subflow" else ""
+    return node.flow if isinstance(node, SubflowNode) else ""
 
 
 def goes_to(node: Node) -> tuple[str, str] | None:
     """(flow, node or "" for its start) that a ``goto`` leads to, None for other nodes."""
-    if getattr(node, "type", "") != "goto":
-        return None
-    return str(getattr(node, "flow", "")), str(getattr(node, "node", None) or "")
+    return (node.flow, node.node or "") if isinstance(node, GotoNode) else None
 
 
 def returns_by(node: Node) -> str:
     """The exit by which a ``return`` node leaves its flow, "" for other nodes."""
-    return str(getattr(node, "exit", "")) if getattr(node, "type", "") == "return" else ""
+    return node.exit if isinstance(node, ReturnNode) else ""
 
 
 def entries(drafts: Mapping[str, FlowDraft], campaign_flows: Iterable[str] = ()) -> list[str]:

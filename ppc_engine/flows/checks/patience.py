@@ -9,7 +9,9 @@ from ppc_engine.catalog.model import Campaign
 from ppc_engine.flows.checks.answered import CONNECTED_EXITS
 from ppc_engine.flows.checks.case import FlowCase
 from ppc_engine.flows.checks.graph import Place, goes_to, knots, sub_flow
+from ppc_engine.flows.keying import KeyingNode
 from ppc_engine.flows.model import PROMPT_MS_MAX, Node
+from ppc_engine.flows.nodes.voicemail import VoicemailNode
 from ppc_engine.values.errors import Issue
 
 PROMPT_MS_GUESS = 8_000  # Of a prompt whose file is not on this machine: two sentences.
@@ -91,11 +93,12 @@ def _with_stay(case: FlowCase, campaign: Campaign, place: Place, way: Way, known
 def _stay_ms(case: FlowCase, campaign: Campaign, node: Node) -> int:
     if getattr(node, "type", "") == "route":
         return hunt_ms(case, campaign, node)
-    stay = node.stay_ms_max()
-    if stay != PROMPT_MS_MAX:
+    stay = PROMPT_MS_MAX if isinstance(node, VoicemailNode) else node.stay_ms_max()  # The message is the caller's own.
+    if isinstance(node, KeyingNode) or stay < PROMPT_MS_MAX:
         return stay
-    # That is the longest prompt that there may be: it stands for one that is far shorter.
-    return max((case.prompt_ms.get(prompt, PROMPT_MS_GUESS) for prompt in node.prompt_names().values()), default=stay)
+    # The longest prompt that there may be stands for one that is far shorter.
+    played = [case.prompt_ms.get(prompt, PROMPT_MS_GUESS) for prompt in node.prompt_names().values()]
+    return stay - PROMPT_MS_MAX + max(played) if played else stay
 
 
 def hunt_ms(case: FlowCase, campaign: Campaign, node: Node) -> int:

@@ -38,6 +38,17 @@ def unused(case: FlowCase) -> Iterator[Issue]:
             yield case.drafts[flow].document.issue(("id",), message, "warning")
 
 
+def stray_returns(case: FlowCase) -> Iterator[Issue]:
+    """A return in a flow that a call may begin with: nothing called it, so the call ends there."""
+    for flow in case.entries():
+        walk: Walk[bool] = Walk(case.drafts, lambda *_: True, lambda *_: True)
+        walk.run(flow, True)
+        for name, node in case.drafts[flow].nodes.items():
+            if returns_by(node) and (flow, name) in walk.at:
+                message = "nothing called this flow, so a return ends the call (write a hangup)"
+                yield case.issue((flow, name), message, "warning")
+
+
 def dead_ends(case: FlowCase) -> Iterator[Issue]:
     """Loops that no way leads out of: such a call ends only when the caller gives up, or at the limit of nodes."""
     dead = _never_ending(case)

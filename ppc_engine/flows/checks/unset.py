@@ -10,6 +10,10 @@ from ppc_engine.flows.checks.case import FlowCase
 from ppc_engine.flows.checks.graph import Walk, sub_flow
 from ppc_engine.flows.drafts import FlowDraft
 from ppc_engine.flows.model import Node
+from ppc_engine.flows.nodes.caller_history import CallerHistoryNode
+from ppc_engine.flows.nodes.goto import GotoNode
+from ppc_engine.flows.nodes.lookup import LookupNode
+from ppc_engine.flows.nodes.subflow import SubflowNode
 from ppc_engine.values.errors import Issue
 
 
@@ -27,20 +31,21 @@ def read_before_set(case: FlowCase) -> Iterator[Issue]:
     walk: Walk[Known] = Walk(case.drafts, _leave, _join, lambda before, after: replace(after, args=before.args))
     for flow in case.entries():
         walk.run(flow, Known())
-    set_somewhere = {
-        tag
-        for draft in case.drafts.values()
-        for node in draft.nodes.values()
-        for exit_name in node.exits
-        for tag in node.tags_set(exit_name)
-    }
+    nodes = [node for draft in case.drafts.values() for node in draft.nodes.values()]
+    set_somewhere = {tag for node in nodes for exit_name in node.exits for tag in node.tags_set(exit_name)}
+    looked_up = {tag for node in nodes if isinstance(node, LookupNode) for tag in node.take}
+    looked_up |= {"sticky_target" for node in nodes if isinstance(node, CallerHistoryNode) and node.sticky != "no"}
     for place, values in walk.at.items():
         node = case.node(place)
         known = values[0]
         for value in values[1:]:
             known = _join(known, value)
         for tag in sorted(node.tags_read() - known.tags):
-            yield case.issue(place, _tag_told(case.drafts[place[0]], place[1], tag, set_somewhere), "warning")
+            if tag in looked_up:
+                message = f"reads tags.{tag}, which a look-up may not have found (ask has(tags.{tag}) first)"
+            else:
+                message = _tag_told(case.drafts[place[0]], place[1], tag, set_somewhere)
+            yield case.issue(place, message, "warning")
         for arg in sorted(node.args_read() - known.args):
             yield case.issue(place, f'reads args.{arg}, which not every node that leads to "{place[0]}" gives (add it)')
         if node.reads_history() and not known.history:
@@ -49,10 +54,10 @@ def read_before_set(case: FlowCase) -> Iterator[Issue]:
 
 
 def _leave(flow: str, name: str, node: Node, exit_name: str, known: Known) -> Known:
-    if not exit_name:  # Into a sub-flow, or away by a goto: with its arguments and no others.
-        return replace(known, args=frozenset(getattr(node, "args", None) or ()))
-    asked = getattr(node, "type", "") == "caller_history" and exit_name not in ("unavailable", "otherwise")
-    return Known(tags=known.tags | node.tags_set(exit_name), args=known.args, history=known.history or asked)
+    if isinstance(node, (SubflowNode, GotoNode)) and not exit_name:  # With its arguments and no others.
+        return replace(known, args=frozenset(node.args))
+    history = known.history or isinstance(node, CallerHistoryNode)
+    return Known(tags=known.tags | node.tags_set(exit_name), args=known.args, history=history)
 
 
 def _join(one: Known, other: Known) -> Known:
