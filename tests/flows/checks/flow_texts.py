@@ -40,7 +40,7 @@ def case_of(*flows: str, catalog: Catalog | None = None, **known) -> FlowCase:
         [read(text, f"{text.split()[1]}.yaml") for text in flows],
         targets=catalog.targets if catalog else (),
         prompts=None,
-    )
+    )  # Lists are not looked for: what they hold is what matters here.
     assert [issue for draft in drafts for issue in draft.issues] == []
     return FlowCase(drafts={draft.id: draft for draft in drafts}, catalog=catalog, **known)
 

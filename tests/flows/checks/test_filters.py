@@ -1,6 +1,8 @@
 """Filters that let nobody through, or take what another took before."""
 
-from ppc_engine.flows.checks.filters import match_cases, opening_hours
+from ppc_engine.catalog.references import BAD_LINES_MAX
+from ppc_engine.flows.checks.filters import caller_lists, match_cases, opening_hours
+from ppc_engine.storage.list_files import parse_list
 from tests.flows.checks.flow_texts import BYE, flow, told
 
 
@@ -30,3 +32,21 @@ def test_hours_that_are_never_open():
     ]
     once = hours.replace("zone: UTC", 'zone: UTC, open_dates: {"2026-12-24": ["09:00-12:00"]}')
     assert told(opening_hours, flow("x", "h", once, BYE)) == []
+
+
+def test_lines_of_a_caller_list_that_are_no_callers():
+    screen = "s: {type: block, lists: [lists/spam.txt], exits: {pass: bye, blocked: bye}}"
+
+    def lines(text: str) -> list[str]:
+        document, _ = parse_list("lists/spam.txt", text.encode())
+        return told(caller_lists, flow("x", "s", screen, BYE), lists={"lists/spam.txt": document})
+
+    assert lines("# spam\n+13105550100\n+1900*\n") == []
+    assert lines("# spam\n3105550100\n") == [
+        'lists/spam.txt:2:1: "3105550100" is no caller (write a number "+13105550123" '
+        'or the beginning of one "+1310555*")'
+    ]
+    many = lines("".join(f"{n}\n" for n in range(BAD_LINES_MAX + 5)))
+    assert len(many) == BAD_LINES_MAX + 1
+    assert "lists/spam.txt:1:1: and 5 more lines that are no callers (is this the right list?)" in many
+    assert told(caller_lists, flow("x", "bye", BYE), lists={}) == []
