@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from ppc_engine.catalog.issues import did_you_mean
 from ppc_engine.catalog.model import Catalog, TrackingNumber
+from ppc_engine.cli.pausing import pausing_commands
 from ppc_engine.settings import load_settings
 from ppc_engine.storage import numbers
 from ppc_engine.storage.catalog_files import load_config
@@ -34,9 +35,9 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _MOVE = click.option("--move", is_flag=True, help="Also take numbers that belong to somebody else.")
 
 
-@click.group("number")
+@click.group("number", commands=pausing_commands("number"))
 def command() -> None:
-    """Import, list, assign and release tracking numbers."""
+    """Import, list, assign, release and pause tracking numbers."""
 
 
 @command.command("import")
