@@ -39,6 +39,9 @@ from ppc_engine.calls.events import (
     Event,
     LegBridged,
     LegEnded,
+    QueueFull,
+    QueueJoined,
+    QueueTurn,
     SlotRefused,
     SlotReserved,
     TimerFired,
@@ -233,6 +236,36 @@ class Trace:
         lease = list(self.call.state.leases)[-1]
         return self.take(SlotRefused(call_id=CALL_ID, at=self.at, lease_id=lease, full=dict(caps)))
 
+    def slot_of(self, lease_id: str) -> list[str]:
+        return self.take(SlotReserved(call_id=CALL_ID, at=self.at, lease_id=lease_id))
+
+    def full_of(self, lease_id: str, caps: dict[str, list[int]]) -> list[str]:
+        return self.take(SlotRefused(call_id=CALL_ID, at=self.at, lease_id=lease_id, full=caps))
+
+    def joined(self, at: float, position: int, waiting: int = 0) -> list[str]:
+        queue = self.queue()
+        event = QueueJoined(
+            call_id=CALL_ID, at=self.time(at), queue=queue, position=position, waiting=waiting or position
+        )
+        return self.take(event)
+
+    def queue_full(self, at: float, limit: int) -> list[str]:
+        event = QueueFull(call_id=CALL_ID, at=self.time(at), queue=self.queue(), waiting=limit, limit=limit)
+        return self.take(event)
+
+    def turn(self, at: float) -> list[str]:
+        return self.take(QueueTurn(call_id=CALL_ID, at=self.time(at), queue=self.queue()))
+
+    def queue(self) -> str:
+        hunt = self.call.state.hunt
+        assert hunt is not None and hunt.queue is not None
+        return hunt.queue.name
+
+    def stray_done(self, at: float) -> list[str]:
+        """A bridge ends that was begun by a command which no fact tells of."""
+        event = AppCompleted(call_id=CALL_ID, at=self.time(at), command_id=f"{CALL_ID}.99", app="bridge")
+        return self.take(event)
+
     def leg(self, number: int) -> str:
         return ids.leg_id(KEY, ids.attempt_id(CALL_ID, number))
 
@@ -241,14 +274,15 @@ class Trace:
 
     def leg_ended(
         self, at: float, cause: str, number: int = 1, *, dialed: float = 0, bridged: float = 0, by: str = "recv_bye",
-        sip: int = 0,
+        sip: int = 0, answered: float = 0,
     ) -> list[str]:  # fmt: skip
         ended_at = self.time(at)
         bridged_at = T0 + round(bridged * 1_000_000) if bridged else 0
+        answered_at = T0 + round(answered * 1_000_000) if answered else bridged_at
         return self.take(
             LegEnded(
                 call_id=CALL_ID, at=ended_at, leg_id=self.leg(number), cause=cause, sip_status=sip, disposition=by,
-                created_at=T0 + round(dialed * 1_000_000), answered_at=bridged_at, bridged_at=bridged_at,
+                created_at=T0 + round(dialed * 1_000_000), answered_at=answered_at, bridged_at=bridged_at,
                 ended_at=ended_at,
             )
         )  # fmt: skip
