@@ -173,13 +173,15 @@ def shown_time(at_us: int, zone: str = "UTC") -> str:
 
 
 def shown_wait(us: int) -> str:
-    """How long from now, to the minute: "2 h 5 min"."""
+    """How long from now, to the minute: "2 h 5 min"; less than that in seconds."""
     minutes = max(0, us) // 60_000_000
+    if not minutes:
+        return f"{max(0, us) // 1_000_000} s"
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
     parts = [f"{days} d"] if days else []
     parts += [f"{hours} h"] if hours else []
     parts += [f"{minutes} min"] if minutes and not days else []
-    return " ".join(parts) or "less than a minute"
+    return " ".join(parts)
 
 
 def now_us() -> int:

@@ -20,6 +20,7 @@ from ppc_engine.values.errors import OutsideError, PPCError
 LOOK_EVERY_S = 5.0
 TICK_S = 0.5  # How soon the engine stops, and how late it may be to say that a pause ran out.
 ENGINE = "engine"  # The subject of a drain.
+RAN_OUT = {"over": "its time is up"}
 DONE_KEPT_MAX = 10_000  # Numbers of orders that are done, kept so that none is done twice while the database is away.
 
 
@@ -104,11 +105,15 @@ class Operator:
 
     def _take(self, actions: Iterable[OperatorAction]) -> None:
         """Take what is open in the database; all else that lasted has been undone."""
+        now = self._clock.now_us()
         lasting: dict[int, OperatorAction] = {}
         self._waiting = []
         for action in actions:
             if action.verb in ("pause", "drain"):
-                lasting[action.id] = action
+                if action.in_force(now):
+                    lasting[action.id] = action
+                else:
+                    self._unwritten[action.id] = (action.until_at, RAN_OUT)
             elif action.id not in self._results:
                 self._waiting.append(action)
         for action_id in lasting.keys() - self._lasting.keys():
@@ -125,7 +130,7 @@ class Operator:
         for action in list(self._lasting.values()):
             if not action.in_force(now):
                 del self._lasting[action.id]
-                self._unwritten[action.id] = (action.until_at, {"over": "its time is up"})
+                self._unwritten[action.id] = (action.until_at, RAN_OUT)
                 self._log("operator_order_over", order=action.id, **_told(action))
         self._texts = {action.subject: f"{action.who}: {action.why}" for action in self._lasting.values()}
         self._next_end = min((a.until_at for a in self._lasting.values() if a.until_at), default=0)
