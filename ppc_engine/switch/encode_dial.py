@@ -66,12 +66,18 @@ def _variables(call_id: str, leg: Leg, site: Site) -> list[str]:
 def _caller_id(leg: Leg) -> list[str]:
     if not leg.caller_id:
         return []
-    number = "anonymous" if leg.caller_id == WITHHELD else fits(NUMBER, "caller_id", leg.caller_id)
-    return [f"origination_caller_id_number={number}"]
+    if leg.caller_id == WITHHELD:
+        # No P-Asserted-Identity either; its only user would be "anonymous", but it is nobody's business.
+        return ["origination_caller_id_number=anonymous", "sip_cid_type=none"]
+    return [f"origination_caller_id_number={fits(NUMBER, 'caller_id', leg.caller_id)}"]
 
 
 def _confirmation(leg: Leg, site: Site, accept_s: int) -> list[str]:
-    """What the target hears before the caller does: a whisper, a question that a key answers, or both."""
+    """What the target hears before the caller does: a whisper, a question that a key answers, or both.
+
+    The key "exec" runs an application and takes its end for a yes; another key is waited for while the file is played
+    again and again. Past group_confirm_timeout, from the answer on, the leg is hung up: ALLOTTED_TIMEOUT.
+    """
     if leg.accept_prompt:
         files = [site.prompt(name) for name in (leg.whisper, leg.accept_prompt) if name]
         heard = files[0] if len(files) == 1 else f"file_string://{'!'.join(files)}"

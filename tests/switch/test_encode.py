@@ -116,6 +116,50 @@ def test_the_spelling_that_a_real_switch_takes(command: Command, frames: list[st
     assert written(command) == frames
 
 
+def test_each_leg_of_a_round_has_its_own_variables() -> None:
+    (frame,) = written(dataclasses.replace(DIAL, legs=[GATEWAY_LEG, FULL_LEG]))
+    prompts = SITE.prompts_dir
+    assert frame == execute(
+        "bridge",
+        f"{BRIDGE}gateway/carrier-1/+18005550100,"
+        f"[origination_uuid={FULL_LEG.leg_id},ppc_call={CALL},leg_timeout=20,leg_progress_timeout=6,"
+        "execute_on_answer=sched_hangup +73 allotted_timeout,origination_caller_id_number=+13105550100,"
+        "sip_h_X-Call-Token=abc,sip_h_X-Zip=90210,group_confirm_key=1,"
+        f"group_confirm_file=file_string://{prompts}/roofing_call.wav!{prompts}/press_one.wav,"
+        "group_confirm_timeout=12]sofia/trunks/sales@10.1.2.3:5070",
+        7,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "variables"),
+    [
+        (
+            {"whisper": "roofing_call", "accept_ms_max": 30_000},
+            "group_confirm_key=exec,group_confirm_file=playback /usr/share/freeswitch/sounds/ppc/roofing_call.wav,"
+            "group_confirm_timeout=30",
+        ),
+        (
+            {"accept_prompt": "press_one", "accept_digit": "*", "accept_ms_max": 8_000},
+            "group_confirm_key=*,group_confirm_file=/usr/share/freeswitch/sounds/ppc/press_one.wav,"
+            "group_confirm_timeout=8",
+        ),
+        ({"caller_id": "withheld"}, "origination_caller_id_number=anonymous,sip_cid_type=none"),
+    ],
+)
+def test_what_a_target_is_told_and_asked(changed: dict[str, Any], variables: str) -> None:
+    (frame,) = written(to(**changed))
+    assert f",{variables}]sofia/gateway/" in frame
+
+
+def test_music_is_repeated_and_the_ring_tone_has_no_end() -> None:
+    file = "/usr/share/freeswitch/sounds/ppc/hold_music.wav"
+    (frame,) = written(dataclasses.replace(PLAY, prompt="hold_music", loops=True))
+    assert frame == execute("playback", f"file_string://{'!'.join([file] * 8)}", 2)
+    (frame,) = written(dataclasses.replace(PLAY, prompt="ringing", loops=True))
+    assert frame == execute("playback", "tone_stream://%(2000,4000,440,480);loops=-1", 2)
+
+
 def test_a_caller_who_would_return_is_told_not_to_by_the_next_dial() -> None:
     first, second = written(DIAL, returns_now=True)
     assert first == execute("multiset", "hangup_after_bridge=true transfer_after_bridge=")
@@ -141,6 +185,11 @@ def test_timers_are_armed_in_the_group_of_the_call_and_deleted_by_their_id() -> 
         lambda: Site("trunks", "prompts"),
         lambda: messages(Finish(call_id=CALL), SITE, returns_now=False),
         lambda: api_line(DIAL),
+        lambda: messages(dataclasses.replace(DIAL, legs=[]), SITE, returns_now=False),
+        lambda: messages(dataclasses.replace(DIAL, legs=[GATEWAY_LEG] * 6), SITE, returns_now=False),
+        lambda: messages(to(headers={"P-Asserted-Identity": "x"}), SITE, returns_now=False),
+        lambda: messages(to(headers={"X-A": "a,sip_h_X-B=b"}), SITE, returns_now=False),
+        lambda: messages(to(accept_prompt="press_one", accept_digit="11"), SITE, returns_now=False),
         lambda: checked_frame("api status\n\napi fsctl shutdown"),
         lambda: checked_frame("api originate reload Mod_Event_Socket"),
         lambda: checked_frame("api caf\xe9"),
@@ -204,7 +253,8 @@ def assert_rings(command: Dial, argument: str) -> None:
         assert for_leg.get("group_confirm_file", "").endswith("!".join(heard))
         if heard:
             assert for_leg["group_confirm_key"] == (leg.accept_digit if leg.accept_prompt else "exec")
-        assert len(for_leg) == 5 + bool(number) + len(leg.headers) + 3 * bool(heard)
+        withheld = leg.caller_id == "withheld"
+        assert len(for_leg) == 5 + bool(number) + withheld + len(leg.headers) + 3 * bool(heard)
         kind, rest = way.removeprefix("sofia/").split("/", 1)
         if leg.gateway:
             assert (kind, rest) == ("gateway", f"{leg.gateway}/{leg.destination}")
