@@ -12,6 +12,8 @@ from ppc_engine.values.area_codes import AREA_CODE_STATES
 
 FINGERPRINT_DIGITS = 16  # Enough to tell any two editions of the data apart.
 EARTH_RADIUS_MILES = 3958.8  # Mean radius (IUGG): 6371.0 km.
+POLAR_LATITUDE = 89.0  # Beyond it a degree of longitude is no measure of distance.
+HALF_TURN = 180.0
 MILES_A_DEGREE = math.pi * EARTH_RADIUS_MILES / 180
 
 Point = tuple[float, float]  # Latitude and longitude in degrees.
@@ -60,7 +62,16 @@ class Places:
         first = bisect_left(self.by_latitude, (middle[0] - reach, ""))
         last = bisect_right(self.by_latitude, (middle[0] + reach, "~"))
         near = (code for _, code in self.by_latitude[first:last])
-        return frozenset(code for code in near if distance_miles(middle, self.points[code]) <= miles)
+        # Meridians are closest to each other at the end of the circle that is nearer to a pole.
+        narrowest = math.cos(math.radians(min(abs(middle[0]) + reach, POLAR_LATITUDE)))
+        wide = reach / narrowest if abs(middle[0]) + reach < POLAR_LATITUDE else HALF_TURN
+        points = self.points
+        return frozenset(
+            code
+            for code in near
+            if not wide < abs(points[code][1] - middle[1]) < 2 * HALF_TURN - wide
+            and distance_miles(middle, points[code]) <= miles
+        )
 
 
 def distance_miles(one: Point, other: Point) -> float:

@@ -6,7 +6,7 @@ A flow may narrow down who comes to a node: only what can come there is missed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ppc_engine.catalog.model import Campaign, Target, TargetArea
@@ -38,7 +38,7 @@ class Callers:
 
 def uncovered(case: FlowCase) -> Iterator[Issue]:
     """What is missed at every node that offers calls, for each campaign that comes there."""
-    by_state = _zips_by_state(case.places) if case.places else {}
+    bits = _ZipBits(case.places) if case.places else None
     for campaign in case.campaigns():
         for place, callers in _arriving(case, campaign).items():
             if not routes(case.node(place)):
@@ -49,8 +49,8 @@ def uncovered(case: FlowCase) -> Iterator[Issue]:
                 yield case.issue(place, _said(campaign, "every target here is paused (resume one)"), "warning")
                 continue
             found = [*_minutes_missed(targets, callers), *_never_chosen(targets, callers)]
-            if callers.zip_sure and case.places:
-                found += _zips_missed(targets, callers, by_state, case.places)
+            if callers.zip_sure and bits is not None:
+                found += _zips_missed(targets, callers, bits)
             for message in found:
                 yield case.issue(place, _said(campaign, message), "warning")
 
@@ -131,46 +131,68 @@ def _needs_zip(area: TargetArea) -> bool:
     return area.require_zip_source == "keyed" or not (area.states or area.area_codes)
 
 
-def _zips_by_state(places: Places) -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
-    for code, state in places.zips.items():
-        found.setdefault(state, set()).add(code)
-    return {state: frozenset(codes) for state, codes in found.items()}
+class _ZipBits:
+    """Sets of ZIPs as bits of one number: areas of thousands of targets are joined in no time.
+
+    What a set comes to is kept: long lists are shared by many targets.
+    """
+
+    def __init__(self, places: Places) -> None:
+        self.states: dict[str, int] = {}
+        self._places = places
+        self._index = {code: index for index, code in enumerate(places.zips)}
+        self._kept: dict[int, tuple[frozenset[str], int]] = {}
+        by_state: dict[str, list[str]] = {}
+        for code, state in places.zips.items():
+            by_state.setdefault(state, []).append(code)
+        self.states = {state: self._bits(codes) for state, codes in by_state.items()}
+
+    def area(self, area: TargetArea) -> int:
+        """Every ZIP that an area lets in."""
+        bits = self._of(area.zips) if area.zips else 0
+        for state in area.states:
+            bits |= self.states.get(state, 0)
+        if area.counties:
+            bits |= self._bits(self._places.zips_in(area.counties))
+        if area.radius is not None:
+            middle = self._places.points.get(area.radius.zip or "")
+            if area.radius.latitude is not None and area.radius.longitude is not None:
+                middle = (area.radius.latitude, area.radius.longitude)
+            bits |= self._bits(self._places.zips_within(middle, area.radius.miles)) if middle else 0
+        return bits
+
+    def _of(self, codes: frozenset[str]) -> int:
+        if id(codes) not in self._kept:
+            self._kept[id(codes)] = (codes, self._bits(codes))
+        return self._kept[id(codes)][1]
+
+    def _bits(self, codes: Iterable[str]) -> int:
+        found = bytearray(len(self._index) // 8 + 1)
+        for code in codes:
+            index = self._index.get(code)
+            if index is not None:
+                found[index >> 3] |= 1 << (index & 7)
+        return int.from_bytes(found, "little")
 
 
-def _zips_missed(
-    targets: Iterable[Target], callers: Callers, by_state: Mapping[str, frozenset[str]], places: Places
-) -> Iterator[str]:
+def _zips_missed(targets: Iterable[Target], callers: Callers, bits: _ZipBits) -> Iterator[str]:
     """ZIPs of the states that the flow sends here, or, where it sends all, of states that are served in part."""
-    areas = [target.area for target in targets]
-    if any(area is None for area in areas):
-        return
-    covered: set[str] = set()
-    for area in areas:
-        if area is not None:
-            covered |= zips_of(area, by_state, places)
-    served = {places.zips[code] for code in covered if code in places.zips}
+    covered = 0
+    for target in targets:
+        if target.area is None:
+            return
+        covered |= bits.area(target.area)
+    served = {state for state, own in bits.states.items() if own & covered}
     wanted = callers.states if callers.states != STATES else served
-    missed = {state: len(codes) for state in wanted if (codes := by_state.get(state, frozenset()) - covered)}
+    missed = {state: count for state in wanted if (count := (bits.states.get(state, 0) & ~covered).bit_count())}
     if missed:
         most = sorted(missed.items(), key=lambda item: (-item[1], item[0]))
-        shown = ", ".join(_zips_told(state, count, len(by_state[state])) for state, count in most[:STATES_TOLD])
+        shown = ", ".join(
+            _zips_told(state, count, bits.states[state].bit_count()) for state, count in most[:STATES_TOLD]
+        )
         more = f" and of {len(most) - STATES_TOLD} more states" if len(most) > STATES_TOLD else ""
         yield f"no target takes {shown}{more} (add a target for them, or send those callers elsewhere)"
 
 
 def _zips_told(state: str, count: int, all_of_it: int) -> str:
     return f"{'all ' if count == all_of_it else ''}{count:,} ZIP{'' if count == 1 else 's'} of {state}"
-
-
-def zips_of(area: TargetArea, by_state: Mapping[str, frozenset[str]], places: Places) -> frozenset[str]:
-    """Every ZIP that an area lets in."""
-    found = set(area.zips) | places.zips_in(area.counties)
-    for state in area.states:
-        found |= by_state.get(state, frozenset())
-    if area.radius is not None:
-        middle = places.points.get(area.radius.zip or "")
-        if area.radius.latitude is not None and area.radius.longitude is not None:
-            middle = (area.radius.latitude, area.radius.longitude)
-        found |= places.zips_within(middle, area.radius.miles) if middle else frozenset()
-    return frozenset(found)
