@@ -65,6 +65,7 @@ class CallerParty:
     call_number: int
     offered_at: int
     seen: dict[str, int] = field(default_factory=dict)
+    keyed: set[int] = field(default_factory=set)
     waits: int = 0
     connected_at: int = 0
     connected_ms: list[int] = field(default_factory=list)
@@ -180,9 +181,17 @@ class CallerParty:
             model.far_end_hung_up(channel, 487, "recv_cancel")
 
     def _press(self, model: SwitchModel, channel: Channel, nth: int) -> None:
-        if nth > len(self.caller.keys):
+        all_keys = self.caller.keys
+        fitting = (
+            place
+            for place, keys in enumerate(all_keys)
+            if place not in self.keyed and (not keys.prompts or channel.asking in keys.prompts)
+        )
+        chosen = next(fitting, None)
+        if chosen is None:
             return
-        keys = self.caller.keys[nth - 1]
+        self.keyed.add(chosen)
+        keys = all_keys[chosen]
         at = model.now + self._draw(keys.after_ms, "keys", nth)
         for place, digit in enumerate(keys.digits):
             model.at(at, model.key, channel, digit)

@@ -90,6 +90,7 @@ class Channel:
     broken: bool = False
     playing: bool = False
     collecting: bool = False
+    asking: str = ""
     dialing: bool = False
     talking: bool = False
     parted_cause: str | None = None

@@ -22,18 +22,35 @@ BURST_GAP_MS = (0, 700)
 SERVED_PERCENT = 92  # How many callers live where some target serves.
 FICTION = (100, 199)  # The last digits of 555-0100 to 555-0199.
 ZIP_TRIES = 3
+ZIP_PROMPTS = frozenset({"enter_zip", "bad_zip"})
+TENANTS_PERCENT = 15
+FLEETS_PERCENT = 3
+DESK = "desk"
 
 # Lengths of the prompts that come with the engine.
 PROMPTS_MS = {
+    "again_please": 3520,
     "all_busy": 4507,
     "apology": 5216,
     "bad_zip": 4171,
-    "closed": 4691,
+    "call_recorded": 1811,
+    "closed": 4690,
     "connecting": 2475,
+    "enter_vehicles": 5123,
     "enter_zip": 2582,
-    "goodbye": 2409,
+    "goodbye": 2408,
+    "hold_music": 8000,
+    "hold_please": 7010,
+    "leave_message": 4562,
+    "menu_again": 4114,
+    "menu_home": 4300,
+    "press_one": 3678,
     "sorry_no_match": 3461,
-    "welcome": 1487,
+    "thanks": 2119,
+    "welcome": 1486,
+    "welcome_solar": 3229,
+    "whisper_roofing": 1432,
+    "you_are_next": 1479,
 }
 
 _TALKS = {"long": (95_000, 200_000), "medium": (40_000, 100_000), "short": (3_000, 20_000)}
@@ -105,6 +122,8 @@ def _world(seed: int, numbers: Sequence[str], targets: Sequence[Target], zips: M
     areas = [target.area for target in targets if target.area is not None]
     states = {state for area in areas for state in area.states}
     states |= {zips[code] for area in areas for code in area.zips if code in zips}
+    states |= {county.rpartition(", ")[2] for area in areas for county in area.counties}
+    states |= {zips[area.radius.zip] for area in areas if area.radius and area.radius.zip in zips}
     named = sorted({code for area in areas for code in area.zips if code in zips})
     in_states = sorted(code for code, state in zips.items() if state in states)
     everywhere = sorted(zips)
@@ -134,6 +153,7 @@ def _caller(world: _World, index: int, at_ms: int, dialed: str, earlier: Sequenc
         "patience_ms": (90_000, 150_000),
     }
     _KINDS[kind][1](world, index, habits, earlier)
+    habits["keys"] = [*habits["keys"], *_answers(world, index)]
     return Caller(id=f"c{index + 1:05d}", name=_name(world, index), first_ms=at_ms, **habits)
 
 
@@ -144,7 +164,18 @@ def _name(world: _World, index: int) -> str:
 def _keyed(world: _World, digits: str, *ids: object) -> Keys:
     first = draw_between(1_200, 4_000, world.seed, "first key", *ids)
     gap = draw_between(150, 700, world.seed, "key gap", *ids)
-    return Keys(digits=digits, after_ms=(first, first), gap_ms=(gap, gap))
+    return Keys(prompts=ZIP_PROMPTS, digits=digits, after_ms=(first, first), gap_ms=(gap, gap))
+
+
+def _answers(world: _World, index: int) -> list[Keys]:
+    """What is keyed when the example's flows ask something else: house owner or tenant, how many cars."""
+    tenant = draw_between(1, 100, world.seed, "tenant", index) <= TENANTS_PERCENT
+    fleet = draw_between(1, 100, world.seed, "fleet", index) <= FLEETS_PERCENT
+    cars = draw_between(10, 40, world.seed, "cars", index) if fleet else draw_between(1, 4, world.seed, "cars", index)
+    return [
+        Keys(prompts=frozenset({"menu_home", "menu_again"}), digits="2" if tenant else "1"),
+        Keys(prompts=frozenset({"enter_vehicles", "again_please"}), digits=f"{cars}#"),
+    ]
 
 
 def _good(world: _World, index: int, habits: Habits, earlier: Sequence[Caller]) -> None:
@@ -189,7 +220,8 @@ def _again(world: _World, index: int, habits: Habits, earlier: Sequence[Caller])
     """Somebody who has called before calls the same number again."""
     if earlier:
         before = world.pick(earlier, "again", index)
-        habits |= {"number": before.number, "dials": before.dials, "keys": before.keys or habits["keys"]}
+        zips = [keys for keys in before.keys if keys.prompts == ZIP_PROMPTS]
+        habits |= {"number": before.number, "dials": before.dials, "keys": zips or habits["keys"]}
 
 
 def _misdials(world: _World, index: int, habits: Habits, earlier: Sequence[Caller]) -> None:

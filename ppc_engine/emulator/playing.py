@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ppc_engine.emulator import running
@@ -134,6 +135,7 @@ def play_and_get_digits(model: SwitchModel, channel: Channel, data: str) -> Thre
     terminators = words[4] or DEFAULT_TERMINATORS
     prompt, bad_prompt, variable, regex = words[5:9]
     channel.set(f"{variable}_invalid", "")
+    channel.asking = PurePosixPath(prompt).stem
     model.notice(channel, "keys")
     channel.collecting = True
     while channel.ready and tries > 0:

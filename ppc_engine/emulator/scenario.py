@@ -48,8 +48,12 @@ class Part(BaseModel):
 
 
 class Keys(Part):
-    """Digits keyed into one collection: the first ``after_ms`` from its start, each next one ``gap_ms`` later."""
+    """Digits keyed into one collection: the first ``after_ms`` from its start, each next one ``gap_ms`` later.
 
+    ``prompts``: only into a collection that plays one of these; none: into any.
+    """
+
+    prompts: frozenset[str] = frozenset()
     digits: str = Field(pattern=r"^[0-9A-D*#]*$")
     after_ms: Span = (1500, 1500)
     gap_ms: Span = (400, 400)
@@ -67,9 +71,9 @@ class Caller(Part):
     """A person, or many alike, who dial. ``###`` in a number is the number of the call, so that each has its own.
 
     ``number`` is what the switch takes for the caller's number ("anonymous" for one who hides it); ``private`` asks for
-    it to be kept from others. ``keys`` are used up one for each
-    digit collection; then nothing is keyed. ``patience_ms`` is how long the caller waits to be connected, at first and
-    after each connection; ``talk_ms`` how long they then talk (None: until the other side ends it).
+    it to be kept from others. ``keys`` are used up one for each digit collection, the first that is for its prompt;
+    then nothing is keyed. ``patience_ms`` is how long the caller waits to be connected, at first and after each
+    connection; ``talk_ms`` how long they then talk (None: until the other side ends it).
     """
 
     id: Name

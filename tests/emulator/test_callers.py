@@ -37,6 +37,17 @@ def test_waiting_for_digits_is_silence_too_and_told_apart():
     assert told.silent_ms - told.keying_ms < 60
 
 
+def test_keys_for_one_prompt_wait_for_it():
+    keys = [{"digits": "90012", "prompts": ["zip"]}, {"digits": "1", "prompts": ["menu"]}, {"digits": "7"}]
+    drive = Drive(callers=[{"keys": keys}], prompts={"zip": 500, "menu": 500, "cars": 500}).run(1).execute("answer")
+    for number, prompt in enumerate(("menu", "zip", "cars", "menu")):
+        collect = rf"1 5 1 3000 # /p/{prompt}.wav silence_stream://10 d{number} \d+ 3000"
+        drive.execute("play_and_get_digits", collect)
+    drive.run(60)
+    ended = next(event for event in drive.events if event["Event-Name"] == "CHANNEL_HANGUP_COMPLETE")
+    assert [ended.get(f"variable_d{number}", "") for number in range(4)] == ["1", "90012", "7", ""]
+
+
 def test_every_connection_of_a_call_is_told():
     drive = Drive(callers=[{"patience_ms": 9000}], buyers=[answers(hangs_up_after_ms=4000)]).run(1)
     drive.execute("multiset", "hangup_after_bridge=false").bridge(THERE).bridge(THERE).run(30)

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from ppc_engine.catalog.model import Area, Target
+from ppc_engine.catalog.model import Target, TargetArea
 from ppc_engine.emulator.demo_scenario import demo_scenario
 from ppc_engine.emulator.draws import draw, draw_between, draw_token, draw_uuid, draw_weighted
 from ppc_engine.values.phone import caller_kind
@@ -12,8 +12,8 @@ from ppc_engine.values.phone import caller_kind
 NUMBERS = ["+18005550100", "+18005550101"]
 ZIPS = {"90001": "CA", "90210": "CA", "94110": "CA", "75201": "TX", "02134": "MA", "10001": "NY"}
 TARGETS = [
-    Target(id="acme", destination="sip:acme@127.0.0.1:6010", area=Area(zips=frozenset({"90001"}))),
-    Target(id="texas", destination="+12145550110", gateway="carrier", area=Area(states=frozenset({"TX"}))),
+    Target(id="acme", destination="sip:acme@127.0.0.1:6010", area=TargetArea(zips=frozenset({"90001"}))),
+    Target(id="texas", destination="+12145550110", gateway="carrier", area=TargetArea(states=frozenset({"TX"}))),
 ]
 
 
@@ -29,7 +29,7 @@ def test_the_same_seed_makes_the_same_people_and_another_seed_others():
 
 def test_three_hundred_calls_hold_every_kind_of_trouble():
     callers = make().callers
-    keyed = [[keys.digits for keys in caller.keys] for caller in callers]
+    keyed = [[keys.digits for keys in caller.keys if "enter_zip" in keys.prompts] for caller in callers]
     assert len(callers) == 300
     assert sum(tried[:1] != [] and tried[0] in ZIPS for tried in keyed) > 150
     assert any(len(tried) == 2 and tried[0] not in ZIPS and tried[1] in ZIPS for tried in keyed), "wrong, then right"
