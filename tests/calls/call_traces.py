@@ -27,6 +27,7 @@ from ppc_engine.calls.commands import (
     ReleaseSlot,
     ReserveSlot,
     StartTimer,
+    TakeBack,
 )
 from ppc_engine.calls.events import (
     AppCompleted,
@@ -50,6 +51,7 @@ from ppc_engine.calls.events import (
 )
 from ppc_engine.calls.fold import build_cdr
 from ppc_engine.calls.record import CDR
+from ppc_engine.calls.retelling import retell
 from ppc_engine.calls.state import CallContext, dump_state, load_state
 from ppc_engine.catalog.model import Buyer, Campaign, Catalog, Publisher, TrackingNumber
 from ppc_engine.flows.load import load_flows
@@ -154,7 +156,7 @@ def words(command: Command) -> str:
         case CollectDigits():
             return f"collect {command.prompt}"
         case ReadUsage():
-            return f"usage {' '.join(command.caps)}"
+            return "usage"
         case ReserveSlot():
             return f"reserve {command.lease_id.removeprefix(CALL_ID) or ':call'} {' '.join(command.caps)}"
         case ReleaseSlot():
@@ -171,6 +173,8 @@ def words(command: Command) -> str:
             return f"hangup {command.cause}"
         case HangupLeg():
             return f"hangup leg {command.cause}"
+        case TakeBack():
+            return "take back"
         case Finish():
             return "finish"
         case _:
@@ -198,7 +202,15 @@ class Trace:
                 self.timers[command.name] = command.after_ms
             elif isinstance(command, CancelTimer):
                 self.timers.pop(command.name, None)
-        return [words(command) for command in turn.commands if not isinstance(command, (StartTimer, CancelTimer))]
+        told = []
+        for command in turn.commands:
+            if isinstance(command, ReadUsage):
+                capped = sorted(self.call.pool().caps)
+                # A pool without caps is answered at once, as an engine does: traces of calls without caps stay short.
+                told += [" ".join(["usage", *capped])] if capped else self.usage()
+            elif not isinstance(command, (StartTimer, CancelTimer)):
+                told.append(words(command))
+        return told
 
     def time(self, at: float) -> int:
         self.at = T0 + round(at * 1_000_000)
@@ -207,6 +219,11 @@ class Trace:
     def told(self, kind: str) -> dict[str, Any]:
         """The last decision of a kind."""
         return next(data for told, data in reversed(self.decisions) if told == kind)
+
+    def candidates(self) -> list[dict[str, Any]]:
+        """Every candidate of the last choice, as an explanation tells them."""
+        retold = retell(self.context, CALL_ID, self.facts)
+        return next(seen["candidates"] for _, seen in sorted(retold.seen.items(), reverse=True) if "candidates" in seen)
 
     def park(self, at: float = 0, **more: Any) -> list[str]:
         offer = {"dialed_number": "+18005550100", "caller_number": "+13105550123", "offered_at": T0, **more}
