@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ppc_engine.rehearsal.people import Found, HangUp, Phone
+from ppc_engine.rehearsal.people import Found, HangUp, Phone, own_name
 
 ANSWERS = "answer [SECONDS] [caller], busy, no_answer, reject, silent, unreachable, fail, gateway_down, hang up"
 HANG_UP_WORDS = frozenset({"h", "hang up", "hangup", "bye"})
@@ -34,7 +34,7 @@ class TerminalPeople:
         self._ask = ask
 
     def keys(self, node: str, prompt: str) -> str | None:
-        known = next((self._digits[name] for name in (node, prompt, "*") if name in self._digits), None)
+        known = next((self._digits[name] for name in (node, own_name(node), prompt, "*") if name in self._digits), None)
         first = not self.asked.get(node)
         keys: str | None
         if known is not None and (first or not self._ask):

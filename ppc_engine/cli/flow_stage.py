@@ -14,7 +14,7 @@ from ppc_engine.flows.model import Flow
 from ppc_engine.rehearsal.load_cases import Names
 from ppc_engine.rehearsal.playing import Stage
 from ppc_engine.settings import load_settings
-from ppc_engine.storage.catalog_files import load_config
+from ppc_engine.storage.catalog_files import LoadedConfig, load_config
 from ppc_engine.storage.database import open_database
 from ppc_engine.storage.number_files import read_numbers
 from ppc_engine.storage.numbers import load_all
@@ -29,19 +29,25 @@ KEY = b"names of legs in a rehearsal"
 
 def make_stage(config_dir: Path) -> Stage:
     """A stage with this configuration. Raises ConfigError with every issue."""
+    config = load_config(config_dir, known_zips=load_places().zips)
+    return stage_of(config, numbers_of(config_dir, config.catalog))
+
+
+def stage_of(config: LoadedConfig, numbers: Mapping[str, TrackingNumber] | None = None) -> Stage:
+    """A stage with a configuration that is loaded already, of the files or of a stored revision."""
     places = load_places()
-    config = load_config(config_dir, known_zips=places.zips)
-    context = CallContext(
-        catalog=config.catalog,
-        flows=config.flows,
-        numbers=numbers_of(config_dir, config.catalog),
-        places=places,
-        revision=config.revision,
-        code_version=__version__,
-        key=KEY,
-        data_hashes={"tzdata": version("tzdata"), "places": places.fingerprint},
+    return Stage(
+        CallContext(
+            catalog=config.catalog,
+            flows=config.flows,
+            numbers=numbers or {},
+            places=places,
+            revision=config.revision,
+            code_version=__version__,
+            key=KEY,
+            data_hashes={"tzdata": version("tzdata"), "places": places.fingerprint},
+        )
     )
-    return Stage(context)
 
 
 def numbers_of(config_dir: Path, catalog: Catalog) -> dict[str, TrackingNumber]:

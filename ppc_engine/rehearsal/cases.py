@@ -27,7 +27,8 @@ CDR_FIELDS = frozenset(f.name for f in dataclasses.fields(CDR)) - {"attempts", "
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(
-    r"^(\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2})?)(?: ?([+-]\d{2}:?\d{2}|Z)| +([A-Za-z_+-]+(?:/\S+)*))?$"
+    r"^(\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)"
+    r"(?: ?([+-]\d{2}:?\d{2}|Z)| +([A-Za-z_+-]+(?:/\S+)*))?$"
 )
 _AGO = re.compile(r"^([0-9]{1,9})(s|m|h|d)$")
 _AGO_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

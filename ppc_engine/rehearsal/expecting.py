@@ -151,7 +151,7 @@ def _names(visit: tuple[str, str, str]) -> tuple[str, str]:
 
 
 def _targets(expect: Expect, call: Rehearsed, number: int) -> Iterator[Difference]:
-    happened = [(attempt.target, attempt.outcome) for attempt in call.cdr.attempts]
+    happened = [(attempt.target, attempt.outcome) for attempt in call.cdr.attempts if attempt.target]
     expected = list(expect.targets or ())
     same = len(expected) == len(happened) and all(
         target == got and outcome in ("", came)
@@ -186,7 +186,10 @@ def _route_told(call: Rehearsed) -> tuple[str, ...]:
         ]
         if codes:
             lines.append(f"{candidate['target']}: {', '.join(codes)}")
-    lines += [f"{attempt.target}: tried, {attempt.outcome} ({attempt.hangup_cause})" for attempt in call.cdr.attempts]
+    lines += [
+        f"{attempt.target or 'fixed destination'}: tried, {attempt.outcome} ({attempt.hangup_cause})"
+        for attempt in call.cdr.attempts
+    ]
     lines += [f"hunting ended with {data['exit']}" for data in decisions(call.facts, "route")]
     return tuple(lines)
 

@@ -6,6 +6,7 @@ They are models of YAML, so that a flow test says them in a word (``acme-la: bus
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal, Protocol, Self
 
@@ -90,16 +91,27 @@ def _hang_up(value: Any) -> Any:
 AnyHangUp = Annotated[HangUp, BeforeValidator(_hang_up)]
 
 
+def _data(value: Any) -> Any:
+    """YAML holds text only; where a number must stay a number, the whole is written as JSON."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("is no JSON (write a block of keys, or '{\"calls\": 3}')") from None
+
+
 class Found(Model):
-    """What a look-up answers, and after how long."""
+    """What a look-up answers, and after how long. ``data`` is a block of texts, or JSON in quotes."""
 
     status: Literal["ok", "unavailable", "timeout", "refused", "failed", "bad_answer"] = "ok"
-    data: dict[str, Any] = {}
+    data: Annotated[dict[str, Any], BeforeValidator(_data)] = {}
     after_ms: Milliseconds = 100
 
 
 class People(Protocol):
-    """Who acts in a rehearsal: written down (``Script``), or asked one question after another in a terminal."""
+    """Who acts in a rehearsal: written down (``Script``), or asked one question after another in a terminal.
+
+    A node is "flow/node" in a sub-flow.
+    """
 
     def keys(self, node: str, prompt: str) -> str | None:
         """What the caller keys when asked at this node with this prompt, pauses included; None: hangs up."""
@@ -140,16 +152,16 @@ class Script:
         self._behaviours = phones or {}
 
     def keys(self, node: str, prompt: str) -> str:
-        for name in (node, prompt, "*"):
+        for name in (node, own_name(node), prompt, "*"):
             if name in self._digits:
                 return next(self._digits[name], "")
         return ""
 
     def message_ms(self, node: str) -> int:
-        return self._messages_ms.get(node, MESSAGE_MS)
+        return self._messages_ms.get(node, self._messages_ms.get(own_name(node), MESSAGE_MS))
 
     def looked_up(self, node: str, kind: str, params: Mapping[str, Any]) -> Found | None:
-        found = self._found.get(node) or self._found.get(kind)
+        found = self._found.get(node) or self._found.get(own_name(node)) or self._found.get(kind)
         if found is None and kind == "history" and self._history is not None:
             return Found(data=self._history(params), after_ms=0)
         if found is None and kind == "velocity":
@@ -157,10 +169,16 @@ class Script:
         return found
 
     def phone(self, target: str) -> Phone:
-        behaviours = self._behaviours.get(target) or self._behaviours.get("*") or (Phone(),)
+        known = self._behaviours
+        behaviours = known.get(target) or known.get(own_name(target)) or known.get("*") or (Phone(),)
         if target not in self._phones:
             self._phones[target] = iter(behaviours)
         return next(self._phones[target], behaviours[-1])
+
+
+def own_name(node: str) -> str:
+    """A node's name without that of its sub-flow: people need not write it."""
+    return node.rpartition("/")[2]
 
 
 def timed_keys(keys: str) -> Iterator[tuple[int, str]]:

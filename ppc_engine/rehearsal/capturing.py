@@ -1,0 +1,255 @@
+"""From a call that happened to the test that it would have been: what was given, what it came to.
+
+What the test keeps of people is what decided: how long telephones rang, which keys were pressed. Names are not kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ppc_engine.billing.history import DAY_US, History
+from ppc_engine.billing.verdict import BillableRecord, total_micros
+from ppc_engine.calls.record import CDR, AttemptRecord
+from ppc_engine.rehearsal.told import Visit, decisions, visits
+from ppc_engine.routing.caps import MONEY, base_of, measure_of
+from ppc_engine.values.errors import BadValueError
+from ppc_engine.values.money import format_micros
+from ppc_engine.values.phone import area_code
+
+EARLIER_DAYS = 400
+EARLIER_MAX = 20
+OVER_LONGEST_MS = 60_000  # Beyond the longest call, when the switch ended it there.
+
+_REFUSED = {
+    "USER_BUSY": "busy", "ALLOTTED_TIMEOUT": "no_answer", "NO_ANSWER": "no_answer", "ORIGINATOR_CANCEL": "no_answer",
+    "LOSE_RACE": "no_answer", "PROGRESS_TIMEOUT": "silent", "GATEWAY_DOWN": "gateway_down",
+    "INVALID_GATEWAY": "gateway_down", "INVALID_URL": "gateway_down", "CHAN_NOT_IMPLEMENTED": "gateway_down",
+}  # fmt: skip
+_ORDERED = {
+    "OperatorHangup": "a person hung it up",
+    "OperatorRedirect": "a person redirected it",
+    "CallAdopted": "the engine or its connection was restarted meanwhile",
+    "CallVanished": "its end was not seen",
+}
+
+Facts = Sequence[Mapping[str, Any]]
+
+
+def capture(
+    facts: Facts, cdr: CDR, records: Sequence[BillableRecord], history: History, *, keep_caller: bool
+) -> dict[str, Any]:
+    """The test as plain data, all scalars text. Raises BadValueError for a call that no test can make happen again."""
+    for fact in facts:
+        if fact["e"]["k"] in _ORDERED:
+            raise BadValueError(f"call {cdr.call_id} cannot be a test: {_ORDERED[fact['e']['k']]}")
+    opened = decisions(facts, "opened")
+    if not opened or not opened[0].get("number"):
+        raise BadValueError(f"call {cdr.call_id} cannot be a test: nobody owned the number, so no flow ran")
+    path = visits(facts)
+    return {
+        "name": f"as call {cdr.call_id[:8]} went: {cdr.outcome}",
+        "given": _given(facts, cdr, opened[0]["number"], path, history, keep_caller=keep_caller),
+        "expect": _expect(cdr, path, records),
+    }
+
+
+def _given(
+    facts: Facts, cdr: CDR, number: Mapping[str, Any], path: Sequence[Visit], history: History, *, keep_caller: bool
+) -> dict[str, Any]:
+    parked = facts[0]["e"]
+    told = _Told(facts)
+    caller = parked["caller_number"]
+    given: dict[str, Any] = {
+        "number": number["number"],
+        "campaign": number["campaign"],
+        "publisher": number["publisher"],
+        "caller": caller if keep_caller else masked(caller),
+        "time": str(cdr.offered_at),
+        "call_id": cdr.call_id,
+    }
+    for name in ("trunk", "sub_ids", "tags", "attestation", "private", "asserted_number"):
+        if parked.get(name):
+            given[name] = _text(parked[name])
+    if given.get("asserted_number") and not keep_caller:
+        given["asserted_number"] = masked(given["asserted_number"])
+    given |= {
+        "digits": told.digits,
+        "buyers": _phones(cdr.attempts, told.dialed_in),
+        "counters": {**told.used, **told.full},
+        "paused": told.paused,
+        "lookups": told.lookups,
+        "messages_ms": told.messages_ms,
+        "prompts_ms": told.prompts_ms,
+        "caller_hangs_up": _hang_up(facts, cdr, path, told),
+        "history": list(_earlier(cdr, history)),
+    }
+    return {name: value for name, value in given.items() if value not in ("", None, {}, [])}
+
+
+def masked(number: str) -> str:
+    """A number that rings nobody (555-01xx), with the same area code; what is no number of ours stays as it is."""
+    plain = number if number.startswith("+") else f"+1{number}" if len(number) == 10 else f"+{number}"
+    code = area_code(plain)
+    if not code:
+        return number
+    return f"+1{code}55501{int.from_bytes(hashlib.sha256(number.encode()).digest()[:2], 'big') % 100:02d}"
+
+
+class _Told:
+    """What the facts say of the world, gathered in one pass."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.digits: dict[str, list[str]] = {}
+        self.used: dict[str, str] = {}
+        self.full: dict[str, str] = {}
+        self.paused: dict[str, str] = dict(facts[0]["e"].get("paused", {}))
+        self.lookups: dict[str, Any] = {}
+        self.messages_ms: dict[str, str] = {}
+        self.prompts_ms: dict[str, str] = {}
+        self.dialed_in: dict[str, str] = {}
+        self.entered: dict[str, int] = {}
+        self._node = ""
+        self._asked: dict[str, tuple[Mapping[str, Any], int, str]] = {}
+        for fact in facts:
+            self._happened(fact["e"])
+            for kind, data in fact.get("d", ()):
+                self._decided(kind, data, fact["e"]["at"])
+            for command in fact.get("c", ()):
+                if "command_id" in command:
+                    self._asked[command["command_id"]] = (command, fact["e"]["at"], self._node)
+
+    def _decided(self, kind: str, data: Mapping[str, Any], at: int) -> None:
+        if kind == "node":
+            self._node = f"{data['flow']}/{data['node']}" if data.get("flow") else data["node"]
+            self.entered.setdefault(self._node, at)
+        elif kind == "dialed":
+            self.dialed_in[data["leg_id"]] = self._node
+
+    def _happened(self, event: Mapping[str, Any]) -> None:
+        kind = event["k"]
+        if kind == "UsageRead" and not self.used:
+            self.used = {base_of(cap): _amount(cap, used) for cap, used in event.get("used", {}).items() if used}
+            self.paused.update(event.get("paused", {}))
+        elif kind == "SlotRefused":
+            self.full.update({base_of(cap): _amount(cap, used) for cap, (used, _) in event["full"].items()})
+        elif kind in ("AppCompleted", "LookedUp"):
+            command, asked_at, node = self._asked.get(event["command_id"], ({"k": ""}, 0, ""))
+            self._answered(command, event, node, (event["at"] - asked_at) // 1000)
+
+    def _answered(self, command: Mapping[str, Any], event: Mapping[str, Any], node: str, took_ms: int) -> None:
+        if command["k"] == "CollectDigits":
+            self.digits.setdefault(node, []).append(event.get("digits", ""))
+        elif command["k"] in ("Play", "Say") and not command.get("loops"):
+            self.prompts_ms[command["prompt"]] = str(took_ms)
+        elif command["k"] == "RecordMessage":
+            self.messages_ms[node] = str(event.get("recorded_ms", 0))
+        elif command["k"] == "LookUp":
+            found = {"status": event["status"], "after_ms": str(took_ms)}
+            if event.get("data"):
+                found["data"] = json.dumps(event["data"])
+            self.lookups[node] = found
+
+
+def _amount(cap: str, used: int) -> str:
+    return format_micros(used) if measure_of(cap) in MONEY else str(used)
+
+
+def _phones(attempts: Sequence[AttemptRecord], dialed_in: Mapping[str, str]) -> dict[str, Any]:
+    phones: dict[str, list[Any]] = {}
+    for attempt in attempts:
+        phones.setdefault(attempt.target or dialed_in.get(attempt.leg_id, "*"), []).append(_phone(attempt))
+    return {name: own[0] if len(own) == 1 else own for name, own in phones.items()}
+
+
+def _phone(attempt: AttemptRecord) -> Any:
+    if attempt.target_answered_at:
+        phone = {"does": "answer", "rings_ms": _ms(attempt.dialed_at, attempt.target_answered_at)}
+        if not attempt.connected_at:
+            return {**phone, "presses": ""}
+        over = OVER_LONGEST_MS if attempt.hangup_cause == "ALLOTTED_TIMEOUT" else 0
+        phone["talks_ms"] = str(attempt.connected_ms + over)
+        return {**phone, "hangs_up": "caller"} if attempt.hung_up_by == "caller" else phone
+    does = _REFUSED.get(attempt.hangup_cause)
+    if attempt.hangup_cause == "NORMAL_TEMPORARY_FAILURE":
+        does = {0: "unreachable", 503: "fail"}.get(attempt.sip_status)
+    if does in ("no_answer", "silent", "gateway_down"):
+        return does
+    rings_ms = _ms(attempt.dialed_at, attempt.ended_at)
+    if does is None and attempt.sip_status >= 300:
+        return {"does": "reject", "status": str(attempt.sip_status), "rings_ms": rings_ms}
+    return {"does": does or "fail", "rings_ms": rings_ms}
+
+
+def _ms(start: int, end: int) -> str:
+    return str(max(0, end - start) // 1000)
+
+
+def _hang_up(facts: Facts, cdr: CDR, path: Sequence[Visit], told: _Told) -> dict[str, str] | None:
+    """When the caller gave up; None when they did not, or hung up on a target."""
+    ended: Mapping[str, Any] = next((fact["e"] for fact in facts if fact["e"]["k"] == "CallEnded"), {})
+    talked = bool(cdr.attempts) and bool(cdr.attempts[-1].connected_at)
+    if not str(ended.get("disposition", "")).startswith("recv_"):
+        return None
+    if talked and cdr.attempts[-1].hung_up_by == "caller" and path and not path[-1].exit:
+        return None
+    if not path or path[-1].flow:
+        return {"after_ms": _ms(cdr.offered_at, cdr.ended_at)}
+    name = path[-1].name
+    return {"node": name, "after_ms": _ms(told.entered.get(name, cdr.offered_at), cdr.ended_at)}
+
+
+def _earlier(cdr: CDR, history: History) -> Sequence[dict[str, Any]]:
+    """The caller's earlier calls that a rule may look at, the latest first."""
+    converted: dict[tuple[int, str], set[str]] = {}
+    occasions = {}
+    for one in history.connections:
+        occasions[one.key] = one
+    for conversion in history.conversions:
+        occasions.setdefault(conversion.occasion.key, conversion.occasion)
+        converted.setdefault(conversion.occasion.key, set()).add(conversion.side)
+    own = (cdr.offered_at, cdr.call_id)
+    keys = sorted((k for k in occasions if k < own and k[0] > cdr.offered_at - EARLIER_DAYS * DAY_US), reverse=True)
+    calls = []
+    for key in keys[:EARLIER_MAX]:
+        at = occasions[key]
+        call = {
+            "ago": f"{max(0, cdr.offered_at - at.offered_at) // 1_000_000}s",
+            "target": at.target,
+            "campaign": at.campaign,
+            "publisher": at.publisher,
+            "connected_ms": str(max(0, at.ended_at - at.at) // 1000),
+            "converted": sorted(converted.get(key, ())),
+        }
+        calls.append({name: value for name, value in call.items() if value not in ("", [])})
+    return calls
+
+
+def _expect(cdr: CDR, path: Sequence[Visit], records: Sequence[BillableRecord]) -> dict[str, Any]:
+    buyers = {record.party: record for record in records if record.side == "buyer"}
+    expect: dict[str, Any] = {
+        "path": [f"{visit.name}.{visit.exit}" if visit.exit else visit.name for visit in path],
+        "targets": [{attempt.target: attempt.outcome} for attempt in cdr.attempts if attempt.target],
+        "outcome": cdr.outcome,
+    }
+    if buyers:
+        expect["billable"] = {name: _verdict(record) for name, record in buyers.items()}
+    if any(record.side == "publisher" for record in records):
+        paid = any(record.side == "publisher" and record.verdict == "yes" for record in records)
+        expect["payable"] = format_micros(total_micros(tuple(records), "publisher")) if paid else "no"
+    expect["cdr"] = {"connected_ms": str(cdr.connected_ms), "state": cdr.state, "zip_source": cdr.zip_source}
+    return expect
+
+
+def _verdict(record: BillableRecord) -> str:
+    return format_micros(record.amount_micros) if record.verdict == "yes" else "no"
+
+
+def _text(value: Any) -> Any:
+    return {str(name): str(held) for name, held in value.items()} if isinstance(value, Mapping) else _plain(value)
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
