@@ -22,6 +22,7 @@ from ppc_engine.emulator.clock import ScaledClock
 from ppc_engine.emulator.demo_scenario import demo_scenario
 from ppc_engine.emulator.server import EmulatedSwitch
 from ppc_engine.engine.qualify_batch import FOREVER, qualify
+from ppc_engine.flows.nodes.dial import DialNode
 from ppc_engine.settings import Settings, load_settings
 from ppc_engine.storage import numbers
 from ppc_engine.storage.billing import SQLBillingStore, StoredTerms
@@ -144,7 +145,9 @@ def _run_calls(
     dialed = sorted(numbers.load_all(database))
     database.dispose()
     targets = [target for _, target in config.catalog.targets.values()]
-    scenario = demo_scenario(seed=seed, calls=calls, numbers=dialed, targets=targets, zips=places.zips)
+    fixed = [node for flow in config.flows.values() for node in flow.nodes.values() if isinstance(node, DialNode)]
+    desks = [(f"desk-{number}", node.destination, node.gateway or "") for number, node in enumerate(fixed, 1)]
+    scenario = demo_scenario(seed=seed, calls=calls, numbers=dialed, targets=targets, desks=desks, zips=places.zips)
     switch = EmulatedSwitch(
         scenario, seed=seed, clock=clock, password=settings.switch_password.get_secret_value(),
         host=settings.switch_host, port=settings.switch_port,

@@ -25,7 +25,6 @@ ZIP_TRIES = 3
 ZIP_PROMPTS = frozenset({"enter_zip", "bad_zip"})
 TENANTS_PERCENT = 15
 FLEETS_PERCENT = 3
-DESK = "desk"
 
 # Lengths of the prompts that come with the engine.
 PROMPTS_MS = {
@@ -96,10 +95,17 @@ class _World:
 
 
 def demo_scenario(
-    *, seed: int, calls: int, numbers: Sequence[str], targets: Sequence[Target], zips: Mapping[str, str]
+    *,
+    seed: int,
+    calls: int,
+    numbers: Sequence[str],
+    targets: Sequence[Target],
+    zips: Mapping[str, str],
+    desks: Sequence[tuple[str, str, str]] = (),
 ) -> Scenario:
     """A scenario of so many calls to these tracking numbers, with a telephone for every target.
 
+    ``desks`` are telephones that always answer: (name, destination, gateway or "").
     ``zips`` maps every ZIP code in use to its state.
     """
     world = _world(seed, numbers, targets, zips)
@@ -115,7 +121,8 @@ def demo_scenario(
         gap = BURST_GAP_MS if burst_left > 1 else BETWEEN_CALLS_MS
         burst_left = max(0, burst_left - 1)
         at_ms += draw_between(*gap, seed, "gap", index)
-    return Scenario(callers=callers, buyers=[_buyer(seed, target) for target in targets], prompts=PROMPTS_MS)
+    phones = [*(_buyer(seed, target) for target in targets), *(_desk(*desk) for desk in desks)]
+    return Scenario(callers=callers, buyers=phones, prompts=PROMPTS_MS)
 
 
 def _world(seed: int, numbers: Sequence[str], targets: Sequence[Target], zips: Mapping[str, str]) -> _World:
@@ -295,5 +302,14 @@ def _buyer(seed: int, target: Target) -> Buyer:
     ]
     if target.gateway:
         behaviours.append(Behaviour(does="gateway_down", weight=1))
-        return Buyer(id=target.id, gateway=target.gateway, number=target.destination, behaviours=behaviours)
-    return Buyer(id=target.id, address=target.destination.removeprefix("sip:"), behaviours=behaviours)
+    return _telephone(target.id, target.destination, target.gateway or "", behaviours)
+
+
+def _desk(name: str, destination: str, gateway: str) -> Buyer:
+    return _telephone(name, destination, gateway, [Behaviour(does="answer", rings_ms=(1_500, 5_000))])
+
+
+def _telephone(name: str, destination: str, gateway: str, behaviours: list[Behaviour]) -> Buyer:
+    if gateway:
+        return Buyer(id=name, gateway=gateway, number=destination, behaviours=behaviours)
+    return Buyer(id=name, address=destination.removeprefix("sip:"), behaviours=behaviours)
