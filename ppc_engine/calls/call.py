@@ -31,7 +31,6 @@ from ppc_engine.calls.turning import LEAVE_MS_MAX, LEG_END_MS_MAX
 from ppc_engine.catalog.model import TrackingNumber
 from ppc_engine.flows.waits import Resume
 from ppc_engine.routing.attribution import attribute
-from ppc_engine.routing.caps import call_caps
 from ppc_engine.values.phone import area_code, caller_kind, normalise
 
 OWN_TAGS = frozenset({"zip_code", "zip_source", "state", "sticky_target"})  # What no trunk may set as it likes.
@@ -128,11 +127,8 @@ class Call(Operating):
             self._leave("NORMAL_TEMPORARY_FAILURE", "failed")
             return
         state.campaign, state.publisher = number.campaign, number.publisher
-        caps = call_caps(campaign, context.catalog.publishers.get(number.publisher), state.caller_key)
-        if caps:
-            state.phase = Phase.CLAIMING
-            self._reserve(state.call_id, caps)
-        else:
+        state.phase = Phase.CLAIMING
+        if not self._reserve_call(campaign, number):
             self._start_flow()
 
     def _trusted(self, trunk: str) -> bool:
@@ -143,8 +139,11 @@ class Call(Operating):
     def _take_caller(self, event: CallParked) -> None:
         """Who calls: by the asserted identity of a trusted trunk, else by From (semantics.md, "Who the caller is")."""
         state, trusted = self.state, self._trusted(event.trunk)
-        asserted = event.asserted_number if trusted and normalise(event.asserted_number) else ""
-        told = asserted or event.caller_number
+        told = event.caller_number
+        if trusted and normalise(event.asserted_number):
+            told = event.asserted_number
+        elif event.trunk in self.context.catalog.trunks and not trusted:
+            told = event.from_number or told
         kind = caller_kind(told)
         state.dialed_number, state.timer_id, state.trunk = event.dialed_number, event.timer_id, event.trunk
         state.offered_at, state.answered_at = event.offered_at, event.answered_at

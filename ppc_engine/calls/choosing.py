@@ -6,25 +6,27 @@ priority. A slot is taken before its target is dialled; a target whose slots are
 
 from __future__ import annotations
 
+from typing import Any
+
 from ppc_engine.calls import ids
+from ppc_engine.calls.capping import Capping
 from ppc_engine.calls.commands import ReadUsage
 from ppc_engine.calls.events import SlotRefused, SlotReserved, UsageRead
 from ppc_engine.calls.state import AttemptState, HuntState
 from ppc_engine.calls.states import Phase, Step
-from ppc_engine.calls.turning import Turning
-from ppc_engine.catalog.model import Buyer, Target
+from ppc_engine.catalog.model import Target
 from ppc_engine.flows.waits import RouteWait
-from ppc_engine.routing.caps import attempt_caps
 from ppc_engine.routing.eligibility import Situation
-from ppc_engine.routing.selection import Selection, select
+from ppc_engine.routing.pool import Pool
+from ppc_engine.routing.selection import Selection
 
 REFUSED_MAX = 50  # Lost races for a slot in one call; each uses an attempt number up.
 
-Candidates = list[tuple[Buyer, Target]]
 
+class Choosing(Capping):
+    """The part of the call machine that chooses whom to ring, and reserves. ``_usage`` is what this turn was told."""
 
-class Choosing(Turning):
-    """The part of the call machine that chooses whom to ring, and reserves."""
+    _usage: UsageRead
 
     def _hunt_over(self, route_exit: str) -> None:
         raise NotImplementedError
@@ -59,9 +61,23 @@ class Choosing(Turning):
         numbers = self._hunt().round
         return [attempt for attempt in self.state.attempts if attempt.number in numbers]
 
-    def _candidates(self) -> Candidates:
-        known = self.context.catalog.targets
-        return [known[target] for target in self._hunt().targets]
+    def _pool(self) -> Pool:
+        """The targets of this hunt, ready to be chosen from."""
+        targets = tuple(self._hunt().targets)
+        return self.context.routes.pool(self.state.campaign, () if targets == self._campaign().targets else targets)
+
+    def pool(self) -> Pool:
+        """The targets of the hunt that the call is in."""
+        return self._pool()
+
+    def order(self) -> str:
+        """By what its targets are chosen on the same level."""
+        return self._hunt().order or self._campaign().order
+
+    def situation(self, usage: UsageRead) -> Situation:
+        """What the next choice would be made from."""
+        self._at = usage.at
+        return self._situation(usage)
 
     # What is in use.
 
@@ -74,22 +90,25 @@ class Choosing(Turning):
             return
         hunt = self._hunt()
         hunt.step, hunt.round, hunt.awaited = Step.USAGE, [], []
-        caps = sorted({cap for buyer, target in self._candidates() for cap in attempt_caps(buyer, target)})
-        if caps:
-            self._give(ReadUsage(call_id=self.state.call_id, caps=caps))
-        else:
-            self._choose({})
+        self._give(self.usage_wanted())
+
+    def usage_wanted(self) -> ReadUsage:
+        """What must be known of the world for a choice; the queue board's question wants the same."""
+        targets = self._hunt().targets
+        pool = [] if tuple(targets) == self._campaign().targets else list(targets)
+        return ReadUsage(call_id=self.state.call_id, pool=pool)
 
     def _on_usage(self, event: UsageRead) -> None:
         if self._hunt().step is Step.USAGE:
-            self._choose(event.used)
+            self._choose(event)
 
     # Who is asked.
 
     def _next_number(self) -> int:
         return len(self.state.attempts) + self.state.attempts_skipped + 1
 
-    def _choose(self, used: dict[str, int]) -> None:
+    def _choose(self, usage: UsageRead) -> None:
+        self._usage = usage
         state = self.state
         dialed = sum(attempt.dialed for attempt in state.attempts)
         attempts_max = self._campaign().attempts_max
@@ -97,38 +116,40 @@ class Choosing(Turning):
             self._tell("hunt_limit", {"attempts": dialed, "limit": attempts_max})
             self._exhausted(None)
             return
-        first = self._select_first(used)
+        first = self._select_first(usage)
         if first.target is None:
             self._exhausted(first)
             return
         self._take(first)
-        self._choose_companions(used, min(self._hunt().together, attempts_max - dialed))
+        self._choose_companions(usage, min(self._hunt().together, attempts_max - dialed))
         self._hunt().redial = []
         if not self._hunt().awaited:
             self._dial()
 
-    def _select_first(self, used: dict[str, int]) -> Selection:
+    def _select(self, usage: UsageRead, **narrowed: Any) -> Selection:
+        routes, pool = self.context.routes, self._pool()
+        return routes.select(pool, self._situation(usage), self._next_number(), order=self._hunt().order, **narrowed)
+
+    def _select_first(self, usage: UsageRead) -> Selection:
         """One that is to be rung again, else the caller's own from an earlier call, else by the order of all."""
-        hunt, known = self._hunt(), self.context.catalog.targets
+        hunt = self._hunt()
         preferred = list(hunt.redial)
         if hunt.sticky in hunt.targets and not any(a.target == hunt.sticky for a in self.state.attempts):
             preferred.append(hunt.sticky)
         for target in preferred:
-            candidates = [known[target]]
-            selection = select(candidates, self._situation(used), self._next_number())
+            selection = self._select(usage, among=(target,))
             if selection.target is not None:
                 self._tell_selection(selection, "redial" if target in hunt.redial else "sticky")
                 return selection
-        selection = select(self._candidates(), self._situation(used), self._next_number())
+        selection = self._select(usage)
         self._tell_selection(selection)
         return selection
 
-    def _choose_companions(self, used: dict[str, int], together: int) -> None:
+    def _choose_companions(self, usage: UsageRead, together: int) -> None:
         """More targets of the same level of priority, up to as many as ring at once."""
         level = self._round_targets()[0].priority
         for _ in range(together - 1):
-            candidates = [pair for pair in self._candidates() if pair[1].priority == level]
-            selection = select(candidates, self._situation(used), self._next_number())
+            selection = self._select(usage, priority=level)
             if selection.target is None:
                 return
             self._tell_selection(selection, "together")
@@ -139,12 +160,17 @@ class Choosing(Turning):
         return [known[attempt.target][1] for attempt in self._round()]
 
     def _tell_selection(self, selection: Selection, by: str = "") -> None:
-        told = {"number": self._next_number(), "candidates": selection.candidates, **({"by": by} if by else {})}
+        told: dict[str, Any] = {"number": self._next_number(), **({"by": by} if by else {})}
+        order = self._hunt().order or self._campaign().order
         if selection.target is not None:
             told.update(target=selection.target.id, draw=selection.draw, weight_total=selection.weight_total)
+            told.update({"order": order, "value": selection.value} if order != "priority_weight" else {})
+        else:
+            told["nobody"] = selection.nobody
         self._tell("selection", told)
 
-    def _situation(self, used: dict[str, int]) -> Situation:
+    def _situation(self, usage: UsageRead) -> Situation:
+        """What is known of the call for the next choice, with what the engine said is in use."""
         state, hunt = self.state, self._hunt()
         tags = state.run.tags if state.run else {}
         tried = {a.target for a in state.attempts if a.target and a.dialed} - set(hunt.redial)
@@ -153,11 +179,23 @@ class Choosing(Turning):
         return Situation(
             call_id=state.call_id,
             at=self._at,
+            campaign=state.campaign,
+            publisher=state.publisher,
+            dialed_number=state.dialed_number,
+            caller_key=state.caller_key,
+            attestation=state.attestation,
             zip_code=tags.get("zip_code", ""),
             zip_source=tags.get("zip_source", ""),
             state=tags.get("state", "") or self.context.places.area_code_state(state.area_code),
             area_code=state.area_code,
-            used=used,
+            used=usage.used,
+            own=self._own_units(),
+            shared=self._units()[1],
+            refused=self._refused_now(),
+            paused=usage.paused,
+            stats=usage.stats,
+            known=self._view().known(),
+            test=state.test,
             tried_targets=frozenset(tried),
             tried_destinations=frozenset(known[target][1].destination for target in tried),
         )
@@ -166,18 +204,16 @@ class Choosing(Turning):
 
     def _take(self, selection: Selection) -> None:
         """Make the selected target an attempt of this round, and ask for its slots."""
-        assert selection.target is not None and selection.buyer is not None
+        assert selection.target is not None
         hunt, number = self._hunt(), self._next_number()
         attempt = AttemptState(
             number=number, attempt_id=ids.attempt_id(self.state.call_id, number), target=selection.target.id
         )
         self.state.attempts.append(attempt)
         hunt.round.append(number)
-        caps = attempt_caps(selection.buyer, selection.target)
-        if caps:
+        if self._reserve_attempt(attempt, self._pool()):
             hunt.step = Step.RESERVE
             hunt.awaited.append(number)
-            self._reserve(attempt.attempt_id, caps)
 
     def _awaited(self, lease_id: str) -> AttemptState | None:
         hunt = self._hunt()
@@ -188,13 +224,14 @@ class Choosing(Turning):
     def _on_slot(self, event: SlotReserved) -> None:
         attempt = self._awaited(event.lease_id)
         if attempt is not None:
+            self._granted(attempt)
             self._slot_answered(attempt)
 
     def _on_slot_refused(self, event: SlotRefused) -> None:
         attempt = self._awaited(event.lease_id)
         if attempt is None:
             return
-        self.state.leases.pop(event.lease_id, None)
+        self._refused(attempt, event.full)
         attempt.over = True
         self._tell("slot_refused", {"number": attempt.number, "full": event.full})
         self._slot_answered(attempt)

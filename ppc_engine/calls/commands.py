@@ -209,16 +209,18 @@ class ReserveSlot(Command):
 
 @dataclass(slots=True, kw_only=True)
 class ReleaseSlot(Command):
-    """Give back every slot of a lease, its units stay. Releasing twice is a counted error of ours, never below zero."""
+    """Give back every slot of a lease, and these of its units; the others stay. Releasing twice is a counted error of
+    ours, never a negative count."""
 
     lease_id: str
+    units: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
 class ReadUsage(Command):
-    """Ask how many slots of these caps are in use: answered by UsageRead."""
+    """Ask what is full, paused and due among these targets (none: all of the campaign): answered by UsageRead."""
 
-    caps: list[str]
+    pool: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -27,7 +27,8 @@ class CallParked(Event):
 
     ``paused`` is what of this very call somebody has switched off, as subject -> why: its number, its publisher, or the
     engine itself (a drain). What the way in says of the caller is believed of a trusted trunk alone:
-    ``asserted_number`` (P-Asserted-Identity), ``attestation`` (A, B or C), ``tags`` (X-Tag-NAME, and X-Zip as
+    ``asserted_number`` (P-Asserted-Identity; the switch takes it for the caller's, so the From that it hides is in
+    ``from_number``), ``attestation`` (A, B or C), ``tags`` (X-Tag-NAME, and X-Zip as
     ``zip_code``). ``private``: the caller asked that nobody be shown the number.
     """
 
@@ -43,6 +44,7 @@ class CallParked(Event):
     sub_ids: dict[str, str] = field(default_factory=dict)
     paused: dict[str, str] = field(default_factory=dict)
     asserted_number: str = ""
+    from_number: str = ""
     attestation: str = ""
     private: bool = False
     tags: dict[str, str] = field(default_factory=dict)
@@ -129,9 +131,12 @@ class SlotRefused(Event):
 
 @dataclass(slots=True, kw_only=True)
 class UsageRead(Event):
-    """How many slots are in use, by cap; a cap that is missing uses none."""
+    """What is full, by counter, with its use; a pace that is not over, with the microseconds to wait. ``paused`` are
+    targets and buyers that an operator paused, with why; ``stats`` what the campaign's order goes by, by target."""
 
-    used: dict[str, int]
+    used: dict[str, int] = field(default_factory=dict)
+    paused: dict[str, str] = field(default_factory=dict)
+    stats: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)

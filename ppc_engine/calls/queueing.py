@@ -8,20 +8,17 @@ else is done on the caller's leg: a break that the switch lost is given again.
 
 from __future__ import annotations
 
-from typing import Any
-
 from ppc_engine.calls.commands import BreakApp, CancelTimer, JoinQueue, LeaveQueue, Play
-from ppc_engine.calls.events import AppCompleted, QueueFull, QueueJoined, QueueTurn
+from ppc_engine.calls.events import AppCompleted, QueueFull, QueueJoined, QueueTurn, UsageRead
 from ppc_engine.calls.ringing import Ringing
 from ppc_engine.calls.state import AttemptState, QueueState
 from ppc_engine.calls.states import Phase, Step
 from ppc_engine.flows.waits import RINGING, QueueWait
-from ppc_engine.routing.selection import Selection, select
+from ppc_engine.routing.selection import Selection
 
 MUSIC_BREAK_MS = 700  # A break that came before the music had begun is lost on the switch, and given again.
 MUSIC_BREAKS_MAX = 5
 MUSIC_MS_MIN = 1_000  # What ends sooner is a file that is not there: the ring tone is played instead.
-SOON_FREE = frozenset({"concurrency_cap", "pace"})  # Reasons that end by themselves while a caller can wait.
 
 
 class Queueing(Ringing):
@@ -230,15 +227,14 @@ class Queueing(Ringing):
 
     def _may_come_free(self, selection: Selection) -> bool:
         """Whether somebody has no other reason against the call than that it is busy now."""
-        reasons = [{reason["code"] for reason in one.get("reasons", ())} for one in selection.candidates]
-        return any(codes and codes <= SOON_FREE for codes in reasons)
-
-    def could_be_served(self, used: dict[str, Any]) -> bool:
-        """Whether a turn would lead to a dial now. Changes nothing: the queue board asks it of one after another."""
-        hunt = self.state.hunt
-        if hunt is None or hunt.step is not Step.QUEUE or hunt.after_music:
+        if selection.nobody != "all_capped":
             return False
-        return select(self._candidates(), self._situation(used), self._next_number()).target is not None
+        return self.context.routes.soon_free(self._pool(), self._situation(self._usage))
+
+    def could_be_served(self, usage: UsageRead) -> bool:
+        """Whether a turn would lead to a dial now. Changes nothing: the queue board asks it of one after another."""
+        self._at = usage.at
+        return self._select(usage).target is not None
 
     def _leave_line(self) -> None:
         queue = self.state.hunt.queue if self.state.hunt is not None else None
@@ -247,10 +243,14 @@ class Queueing(Ringing):
             self._give(LeaveQueue(call_id=self.state.call_id, queue=queue.name))
 
     @property
-    def queue_name(self) -> str:
-        """The queue in whose line this call stands, "" when in none."""
-        queue = self.state.hunt.queue if self.state.phase is Phase.HUNTING and self.state.hunt is not None else None
-        return queue.name if queue is not None and queue.in_line else ""
+    def may_queue(self) -> bool:
+        """Whether this call looks for a target in a node that queues."""
+        return self.state.phase is Phase.HUNTING and self._hunt().queue is not None
+
+    @property
+    def waits_in_line(self) -> bool:
+        """Whether it waits for its turn, and nothing else is being done for it."""
+        return self.may_queue and self._hunt().step is Step.QUEUE and not self._hunt().after_music
 
     def _stray_over(self) -> None:
         """A bridge that the journal did not know of has ended (hunt.py)."""

@@ -17,7 +17,6 @@ from ppc_engine.calls.commands import Turn, legs_of
 from ppc_engine.calls.events import Event, UsageRead, event_from_plain
 from ppc_engine.calls.state import CallContext, CallState
 from ppc_engine.catalog.model import TrackingNumber
-from ppc_engine.routing.selection import select
 
 Fact = Mapping[str, Any]
 
@@ -46,7 +45,7 @@ class _Retelling(Call):
         self._opened_token = token
         self._legs: dict[str, str] = {}
         self._recordings: dict[str, str] = {}
-        self._used: dict[str, int] = {}
+        self._usage_read = UsageRead(call_id=state.call_id, at=0)
         self.noted: dict[int, dict[str, Any]] = {}
 
     def live_again(self, fact: Fact) -> Turn:
@@ -61,7 +60,7 @@ class _Retelling(Call):
 
     def handle(self, event: Event) -> Turn:
         if isinstance(event, UsageRead):
-            self._used = event.used
+            self._usage_read = event
         return super().handle(event)
 
     def _leg_id(self, attempt_id: str) -> str:
@@ -91,7 +90,7 @@ class _Retelling(Call):
         return seen | {name: value for name, value in more.items() if value}
 
     def _choice_seen(self, number: int) -> dict[str, Any]:
-        situation = self._situation(self._used)
+        situation = self._situation(self._usage_read)
         return {
             "place": {
                 "zip_code": situation.zip_code,
@@ -101,7 +100,7 @@ class _Retelling(Call):
             },
             "used": dict(situation.used),
             "tried": sorted(situation.tried_targets),
-            "candidates": select(self._candidates(), situation, number).candidates,
+            "candidates": self.context.routes.explain(self._pool(), situation, self._hunt().order),
         }
 
 

@@ -12,6 +12,7 @@ from ppc_engine.calls.states import Phase, Step
 from ppc_engine.catalog.model import Catalog, TrackingNumber
 from ppc_engine.flows.interpreter import FlowRun
 from ppc_engine.flows.model import Flow
+from ppc_engine.routing.selection import RouteIndex
 from ppc_engine.values.places import Places
 
 
@@ -20,7 +21,8 @@ class CallContext:
     """What a call is judged by, fixed for its life: one revision of catalog and flows, and the keys of this engine.
 
     ``data_hashes`` name the versions of time zone and ZIP data, for replay. ``test_callers`` are those of the whole
-    engine, beside the campaign's own; what a call made of them is in its decision ``opened``.
+    engine, beside the campaign's own; what a call made of them is in its decision ``opened``. ``routes`` are made of
+    the catalog.
     """
 
     catalog: Catalog
@@ -32,6 +34,11 @@ class CallContext:
     key: bytes
     data_hashes: Mapping[str, str] = field(default_factory=dict)
     test_callers: frozenset[str] = frozenset()
+    routes: RouteIndex = field(default=None, compare=False, repr=False)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.routes is None or self.routes.catalog is not self.catalog:
+            object.__setattr__(self, "routes", RouteIndex(self.catalog, self.places))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -140,6 +147,8 @@ class CallState:
     attempts_skipped: int = 0
     stray: bool = False
     leases: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    gives: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    refused: dict[str, tuple[int, dict[str, list[int]]]] = field(default_factory=dict)
     reroutes: int = 0
     failure: str = ""
     hung_up_in: str = ""

@@ -20,6 +20,8 @@ from ppc_engine.calls.commands import (
     Command,
     Finish,
     Hangup,
+    JoinQueue,
+    LeaveQueue,
     ReadUsage,
     ReleaseSlot,
     ReserveSlot,
@@ -34,7 +36,6 @@ from ppc_engine.calls.events import (
     SlotRefused,
     SlotReserved,
     TimerFired,
-    UsageRead,
     to_plain,
 )
 from ppc_engine.ports import CommandRefusedError, SwitchError
@@ -167,11 +168,14 @@ class CallRunner:
         elif isinstance(command, ReserveSlot):
             self._reserve(command)
         elif isinstance(command, ReleaseSlot):
-            if not dispatcher.capacity.release(command.lease_id):
-                dispatcher.telemetry.bug("lease_released_twice")
+            self._release(command)
+            dispatcher.queues.came_free()
         elif isinstance(command, ReadUsage):
-            used = dispatcher.capacity.used(command.caps)
-            self._answer(UsageRead(call_id=self.call_id, at=dispatcher.clock.now_us(), used=used))
+            self._answer(dispatcher.usage.read(self.call, dispatcher.clock.now_us(), dispatcher.paused()))
+        elif isinstance(command, JoinQueue):
+            self._answer(dispatcher.queues.join(self, command))
+        elif isinstance(command, LeaveQueue):
+            dispatcher.queues.leave(self.call_id, command.queue)
         elif isinstance(command, Finish):
             self._finish()
         elif isinstance(command, DropClaim):
@@ -180,13 +184,35 @@ class CallRunner:
         else:
             self._send(command)
 
+    @property
+    def in_line(self) -> bool:
+        """Whether this call still looks for a target, so that it may stand in a line."""
+        return not (self.finished or self.broken or self.held) and self.call.may_queue
+
+    def could_be_served(self) -> bool:
+        """Whether a turn in its queue would lead to a dial now; nothing changes, and nothing is journalled."""
+        if not self.call.waits_in_line:
+            return False
+        dispatcher = self._dispatcher
+        return self.call.could_be_served(
+            dispatcher.usage.read(self.call, dispatcher.clock.now_us(), dispatcher.paused())
+        )
+
     def _answer(self, event: Event) -> None:
         """An answer of our own stores goes before whatever the switch has said meanwhile."""
         self._mailbox.appendleft(event)
 
+    def _release(self, command: ReleaseSlot) -> None:
+        dispatcher = self._dispatcher
+        if command.units:
+            dispatcher.capacity.give(command.lease_id, command.units)
+        dispatcher.usage.released(command.lease_id, dispatcher.clock.now_us())
+        if not dispatcher.capacity.release(command.lease_id):
+            dispatcher.telemetry.bug("lease_released_twice")
+
     def _reserve(self, command: ReserveSlot) -> None:
-        full = self._dispatcher.capacity.reserve(command.lease_id, command.caps)
         at = self._dispatcher.clock.now_us()
+        full = self._dispatcher.usage.reserve(self.call, command, at)
         if full:
             for cap in full:
                 self._dispatcher.telemetry.slot_refused(cap.partition(":")[0])

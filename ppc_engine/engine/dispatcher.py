@@ -20,7 +20,9 @@ from ppc_engine.calls.record import CDR
 from ppc_engine.calls.state import CallContext
 from ppc_engine.catalog.model import TrackingNumber
 from ppc_engine.engine.call_runner import CallRunner
+from ppc_engine.engine.queue_board import QueueBoard
 from ppc_engine.engine.timers import Timers
+from ppc_engine.engine.usage import Usage
 from ppc_engine.ports import CallJournal, CapacityStore, Clock, Switch, Telemetry
 from ppc_engine.routing.attribution import attribute
 
@@ -55,11 +57,13 @@ class Dispatcher:
         monotonic: Callable[[], float] = time.perf_counter,
         refusing: Callable[[], bool] = lambda: False,
         paused: Callable[[], Mapping[str, str]] = dict,
+        usage: Usage | None = None,
     ) -> None:
         self.clock = clock
         self.switch = switch
         self.journal = journal
         self.capacity = capacity
+        self.usage = usage or Usage(capacity)
         self.sink = sink
         self.context = context
         self.telemetry = telemetry
@@ -68,6 +72,7 @@ class Dispatcher:
         self._refusing = refusing
         self.paused = paused
         self.timers = Timers(clock, self._timer_fired)
+        self.queues = QueueBoard(clock)
         self.calls: dict[str, CallRunner] = {}
 
     def handle_event(self, event: Event) -> None:
@@ -99,8 +104,7 @@ class Dispatcher:
         """Take over a call that the journal holds; its slots are counted again from this moment."""
         runner = CallRunner(self, call, [orjson.dumps(fact) for fact in facts])
         self.calls[runner.call_id] = runner
-        for lease_id, caps in call.held_leases().items():
-            self.capacity.restore(lease_id, caps)
+        self.usage.adopt(call)
         self.telemetry.call_adopted()
         return runner
 
@@ -133,7 +137,9 @@ class Dispatcher:
         except Exception as error:
             # The journal keeps the facts until somebody has looked: closing it would lose the call.
             self.bug("fold", runner.call_id, error)
+            self.usage.settle(runner.call, None)
             return
+        self.usage.settle(runner.call, cdr)
         self.telemetry.call_ended(cdr.outcome, cdr.silent_ms, cdr.end_estimated)
         self.log("call_finished", cdr.call_id, outcome=cdr.outcome, connected_ms=cdr.connected_ms)
         self.sink.submit(cdr, runner.facts, runner.last_sequence)

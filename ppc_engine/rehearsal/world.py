@@ -35,13 +35,15 @@ from ppc_engine.calls.commands import (
     StartTimer,
     TakeBack,
 )
-from ppc_engine.calls.events import CallParked, Event, LookedUp, SlotRefused, SlotReserved, TimerFired, UsageRead
+from ppc_engine.calls.events import CallParked, Event, LookedUp, SlotRefused, SlotReserved, TimerFired
+from ppc_engine.calls.usage import read_usage
 from ppc_engine.rehearsal.agenda import AT_ONCE, Agenda, Plan
 from ppc_engine.rehearsal.caller_leg import CallerLeg
 from ppc_engine.rehearsal.line import Line
 from ppc_engine.rehearsal.people import MS, People
 from ppc_engine.rehearsal.target_legs import TargetLegs
 from ppc_engine.routing.cap_book import CapBook
+from ppc_engine.routing.usage import UsageBoard
 from ppc_engine.values.errors import PPCError
 
 PAUSED_AT_OFFER = frozenset({"publisher", "number", "engine"})  # Targets and buyers are looked at in a choice.
@@ -83,6 +85,7 @@ class World:
         self._offer = offer
         self._people = people
         self._book = book
+        self._board = UsageBoard(book, told=False)
         self._line = Line(self.agenda, offer.call_id, book, offer.line, offer.frees)
         self._timers: dict[str, Plan] = {}
         self.caller = CallerLeg(
@@ -148,8 +151,11 @@ class World:
         )
 
     def _node(self) -> str:
+        """Where the call stands: "node", or "flow/node" in a sub-flow."""
         run = self._call.state.run
-        return run.node if run else ""
+        if run is None:
+            return ""
+        return run.node if run.flow == (run.root or run.flow) else run.where
 
     def _target_of(self, leg_id: str) -> str:
         """The target of a leg; the node where a leg is to nobody's target (``dial``)."""
@@ -177,20 +183,21 @@ class World:
         self.agenda.add(0, lambda: event, AT_ONCE)
 
     def _reserve(self, command: ReserveSlot) -> None:
-        full = self._book.reserve(command.lease_id, command.caps)
         call_id, at, lease_id = self._offer.call_id, self.agenda.now, command.lease_id
+        full = self._book.reserve(lease_id, command.caps, command.gives, command.paces, at)
         if full:
             self._answer(SlotRefused(call_id=call_id, at=at, lease_id=lease_id, full=full))
         else:
             self._answer(SlotReserved(call_id=call_id, at=at, lease_id=lease_id))
 
     def _release(self, command: ReleaseSlot) -> None:
+        if command.units:
+            self._book.give(command.lease_id, command.units)
         if not self._book.release(command.lease_id):
             raise RehearsalError(f"lease {command.lease_id} was given back twice")
 
-    def _read_usage(self, command: ReadUsage) -> None:
-        used = self._book.used(command.caps)
-        self._answer(UsageRead(call_id=self._offer.call_id, at=self.agenda.now, used=used))
+    def _read_usage(self, _command: ReadUsage) -> None:
+        self._answer(read_usage(self._call, self._board, self.agenda.now, self._offer.paused))
 
     def _look_up(self, command: LookUp) -> None:
         """What the test says that is found; what took longer than the call would wait was a time-out."""
@@ -217,7 +224,7 @@ class World:
 
 def _told(command: LookUp, data: Mapping[str, Any]) -> dict[str, Any]:
     """What the engine would hand on: of an HTTP answer, only what the node takes out of it."""
-    if command.kind != "http":
+    if command.kind != "http" or "taken" in data:
         return dict(data)
     taken = {tag: _part(data, path.split(".")) for tag, path in command.params.get("take", {}).items()}
     return {"taken": {tag: str(value) for tag, value in taken.items() if isinstance(value, (str, int))}}

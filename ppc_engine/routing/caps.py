@@ -109,6 +109,8 @@ class CatalogCaps:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._groups: dict[str, list[CapRule]] = {}
+        self._earning = {offer.campaign for buyer in catalog.buyers.values() for offer in buyer.offers}
+        self._call_rules: dict[tuple[str, str, str], list[CapRule]] = {}
         for group in catalog.groups.values():
             owner = f"group:{group.id}"
             rules = [*_slots(owner, group.concurrency_cap), *_units(owner, group.zone, group.caps, "revenue")]
@@ -141,6 +143,20 @@ class CatalogCaps:
     ) -> list[CapRule]:
         """Every cap that a call takes of, from claim to hang-up. A caller without a key (anonymous, invalid) has no
         caller cap: two of them need not be the same person."""
+        asked = (campaign.id, publisher.id if publisher else "", trunk)
+        known = self._call_rules.get(asked)
+        if known is None:
+            known = self._call_rules[asked] = self._rules_of_calls(campaign, publisher, trunk)
+        found = [*known]
+        if number is not None and (number.concurrency_cap is not None or number.caps):
+            payout = self._catalog.publisher_offer(publisher.id, campaign.id) if publisher else None
+            found += _with_amounts(number_rules(number, publisher), None, payout)
+        if caller_key:
+            found += _slots(f"caller:{caller_key}", campaign.caller_concurrency_cap)
+        return found
+
+    def _rules_of_calls(self, campaign: Campaign, publisher: Publisher | None, trunk: str) -> list[CapRule]:
+        """Those that all calls of a campaign have which a publisher brings by a trunk."""
         payout = self._catalog.publisher_offer(publisher.id, campaign.id) if publisher else None
         owner = f"campaign:{campaign.id}"
         of_campaign = _units(owner, campaign.zone, campaign.caps, "revenue")
@@ -149,18 +165,11 @@ class CatalogCaps:
             owner = f"publisher:{publisher.id}"
             found += _slots(owner, publisher.concurrency_cap)
             found += _units(owner, publisher.zone, publisher.caps, "payout")
-        if number is not None:
-            owner = f"number:{number.number}"
-            found += _slots(owner, number.concurrency_cap)
-            found += _units(owner, publisher.zone if publisher else "UTC", number.caps, "payout")
         way_in = self._catalog.trunks.get(trunk)
         if way_in is not None:
             found += _slots(f"trunk:{trunk}", way_in.concurrency_cap)
             found += _units(f"trunk:{trunk}", way_in.zone, way_in.caps, "payout")
-        if caller_key:
-            found += _slots(f"caller:{caller_key}", campaign.caller_concurrency_cap)
-        has_revenue = any(offer.campaign == campaign.id for b in self._catalog.buyers.values() for offer in b.offers)
-        return list(_with_amounts(found, None, payout, campaign_converts=has_revenue))
+        return list(_with_amounts(found, None, payout, campaign_converts=campaign.id in self._earning))
 
     def all_rules(self) -> Iterator[CapRule]:
         """Every cap that is written in the catalog, without the amounts; callers and numbers are not in it."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ppc_engine.catalog.model import Buyer, Catalog, Target
-from ppc_engine.routing.caps import CatalogCaps
+from ppc_engine.routing.caps import CatalogCaps, is_slot
 from ppc_engine.routing.eligibility import Reason, Situation, every_rejection
 from ppc_engine.routing.pool import Masks, Pool, bits_of, nth_bit
 from ppc_engine.values.places import Places
@@ -111,6 +111,11 @@ class RouteIndex:
         draw = draw_below(total, situation.call_id, number)
         buyer, target = pool.pairs[_drawn(pool, level, draw)]
         return Selection(buyer, target, draw, total, eligible.bit_count(), value)
+
+    def soon_free(self, pool: Pool, situation: Situation) -> bool:
+        """Whether somebody has no other reason against the call than being busy: slots and paces come free."""
+        used = {key: use for key, use in situation.used.items() if not is_slot(key) and not key.endswith("/pace")}
+        return bool(pool.masks(replace(situation, used=used, refused={})).eligible)
 
     def value_of(self, pool: Pool, n: int, situation: Situation, order: str) -> int:
         """What an order goes by, the higher the better; 0 for all when weight alone decides."""

@@ -51,7 +51,7 @@ def test_busy_target_is_followed_by_the_next_one() -> None:
     assert trace.leg_ended(8.2, "USER_BUSY", sip=486, dialed=8.0, by="recv_refuse") == ["release :1"]
     assert trace.done(8.22) == ["usage target:acme-la"]
     assert trace.usage() == ["dial zenith-1"]
-    assert trace.told("selection")["candidates"][0]["reasons"][0]["code"] == "already_tried"
+    assert trace.candidates()[0]["reasons"][0]["code"] == "already_tried"
     assert trace.bridged(10, number=2) == []
     assert trace.leg_ended(40, "NORMAL_CLEARING", 2, dialed=8.22, bridged=10) == []
     assert trace.hung_up(40.01) == []
@@ -99,7 +99,7 @@ def test_lost_race_for_a_slot_tries_the_next_target_and_uses_the_attempt_number_
     assert trace.full(**{"target:acme-la": [2, 2]}) == ["usage target:acme-la"]
     assert trace.usage(target__acme_la=2) == ["dial zenith-1"]
     assert trace.call.state.attempts[-1].number == 2
-    reasons = trace.told("selection")["candidates"][0]["reasons"]
+    reasons = trace.candidates()[0]["reasons"]
     assert reasons == [{"code": "concurrency_cap", "measured": 2, "limit": 2, "cap": "target:acme-la"}]
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.calls.call_traces import Trace, buyer, context, target
+from ppc_engine.calls.events import UsageRead
+from tests.calls.call_traces import CALL_ID, Trace, buyer, context, target
 
 QUEUE = {
     "type": "queue", "callers_max": "5", "wait_ms_max": "60000", "music": "hold_music",
@@ -58,7 +59,8 @@ def test_nobody_overtakes_who_came_before() -> None:
 
 def test_a_turn_stops_the_music_and_dials() -> None:
     trace = waiting()
-    assert trace.call.could_be_served({}) and not trace.call.could_be_served({"target:acme-la": 1})
+    free, busy = (UsageRead(call_id=CALL_ID, at=trace.at, used=used) for used in ({}, {"target:acme-la": 1}))
+    assert trace.call.could_be_served(free) and not trace.call.could_be_served(busy)
     assert trace.turn(20) == USAGE
     assert trace.usage() == RESERVE
     assert trace.slot() == ["break"]

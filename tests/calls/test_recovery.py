@@ -79,7 +79,7 @@ def test_another_target_on_the_same_destination_is_not_tried() -> None:
     twin = {**target("acme-twin", priority=2), "destination": "sip:acme-la@127.0.0.1:6001"}
     trace = talking(twin)
     assert target_hangs_up(trace, 10.0) == ["dial zenith-1"]
-    told = {c["target"]: c["reasons"][0]["measured"] for c in trace.told("selection")["candidates"] if "reasons" in c}
+    told = {c["target"]: c["reasons"][0]["measured"] for c in trace.candidates() if "reasons" in c}
     assert told == {"acme-la": "this target", "acme-twin": "its destination"}
 
 
