@@ -1,4 +1,4 @@
-"""Dialling one target and joining it to the caller: the ``bridge`` application.
+"""Dialling targets and joining the first that answers to the caller: the ``bridge`` application.
 
 Sources: switch_ivr_originate.c (timers compare whole seconds), switch_ivr_bridge.c (order of events, what happens to
 the caller after), switch_channel.c switch_channel_handle_cause (continue_on_fail); orders as recorded (reference A6).
@@ -6,13 +6,13 @@ the caller after), switch_channel.c switch_channel_handle_cause (continue_on_fai
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ppc_engine.emulator import causes, running, sip
+from ppc_engine.emulator import causes, confirming, running, sip
 from ppc_engine.emulator.channel import Channel, Thread
+from ppc_engine.emulator.dial_string import DialString, LegString, parse
 
 if TYPE_CHECKING:
     from ppc_engine.emulator.model import SwitchModel
@@ -32,45 +32,17 @@ _DIALSTATUS = {
     "INVALID_PROFILE": "INVALIDARGS",
     "CALL_REJECTED": "DONTCALL",
 }
-_BRACKETS = re.compile(r"\s*([{\[])([^}\]]*)[}\]]")
 
 
 @dataclass(slots=True)
-class DialString:
-    """``{for all}[for this leg]sofia/profile/user@host:port`` or ``.../gateway/name/number``, taken apart."""
+class Ringing:
+    """One leg that rings, with its limits in whole seconds from the start of the dial, 0 for none."""
 
-    shared: dict[str, str] = field(default_factory=dict)
-    own: dict[str, str] = field(default_factory=dict)
-    profile: str = ""
-    gateway: str = ""
-    user: str = ""
-    host: str = ""
-    fault: str = ""
-
-    @property
-    def address(self) -> str:
-        return f"{self.user}@{self.host}" if self.host else self.user
-
-
-def parse(text: str) -> DialString:
-    """Take a dial string apart; ``fault`` is the cause with which a switch refuses one that it cannot use."""
-    dial = DialString()
-    rest = text
-    while found := _BRACKETS.match(rest):
-        variables = dial.shared if found[1] == "{" else dial.own
-        for assignment in found[2].split(","):
-            name, _, value = assignment.partition("=")
-            variables[name.strip()] = value.strip().strip("'")
-        rest = rest[found.end() :]
-    parts = rest.strip().split("/")
-    if len(parts) == 4 and parts[:2] == ["sofia", "gateway"]:
-        dial.gateway, dial.user = parts[2], parts[3]
-    elif len(parts) == 3 and parts[0] == "sofia":
-        dial.profile = parts[1]
-        dial.user, _, dial.host = parts[2].partition("@")
-    if not dial.user or re.search(r"[,|]", rest):
-        dial.fault = "INVALID_URL"
-    return dial
+    leg: Channel
+    leg_s: int
+    progress_s: int
+    confirms: bool
+    heard: bool = False
 
 
 def bridge(model: SwitchModel, channel: Channel, data: str) -> Thread:
@@ -80,25 +52,40 @@ def bridge(model: SwitchModel, channel: Channel, data: str) -> Thread:
     channel.set("sip_invite_failure_phrase", "")
     channel.set("originate_signal_bond", "")
     channel.update({"originate_disposition": "failure", "DIALSTATUS": "INVALIDARGS"})
-    if dial.fault:
-        _failed(model, channel, dial.fault)
+    ringing, fault = _ring_all(model, channel, dial)
+    if not ringing:
+        _failed(model, channel, dial.fault or fault)
         return
-    treatment = model.buyers.choose(dial.profile, dial.address, dial.gateway, dial.user)
-    if treatment.fault:
-        _failed(model, channel, treatment.fault)
-        return
-    leg = _dial(model, channel, dial)
-    model.buyers.take(leg.uuid, treatment)
     channel.dialing = True
     model.notice(channel, "ringing")
-    cause = yield from _wait_for(model, channel, leg, dial)
+    winner, cause = yield from _wait_for(model, channel, ringing, dial)
     channel.dialing = False
-    if cause:
+    losers = [ring.leg for ring in ringing if ring.leg is not winner]
+    for leg in losers:
+        if winner is not None and leg.up:
+            leg.set("group_dial_status", "loser")
+            model.hang_up(leg, "LOSE_RACE")
         channel.push("originate_causes", f"{leg.uuid};{leg.cause}")
+    if winner is None:
         model.notice(channel, "dialed")
         _failed(model, channel, cause)
         return
-    yield from _join(model, channel, leg)
+    yield from _join(model, channel, winner)
+
+
+def _ring_all(model: SwitchModel, channel: Channel, dial: DialString) -> tuple[list[Ringing], str]:
+    """A leg for every place that there is; an unknown gateway has none, and the others ring without it."""
+    ringing, fault = [], ""
+    for one in () if dial.fault else dial.legs:
+        treatment = model.buyers.choose(one.profile, one.address, one.gateway, one.user)
+        if treatment.fault:
+            fault = fault or treatment.fault
+            continue
+        leg = _dial(model, channel, dial, one)
+        model.buyers.take(leg.uuid, treatment)
+        limits = _seconds(leg.get("leg_timeout")), _seconds(leg.get("leg_progress_timeout"))
+        ringing.append(Ringing(leg, *limits, confirming.wanted(leg)))
+    return ringing, fault
 
 
 def _failed(model: SwitchModel, channel: Channel, cause: str) -> None:
@@ -123,19 +110,19 @@ def _goes_on(channel: Channel, cause: str) -> bool:
     return cause in names or str(causes.NUMBERS[cause]) in names
 
 
-def _dial(model: SwitchModel, channel: Channel, dial: DialString) -> Channel:
-    profile = dial.profile or model.scenario.profile
-    number = dial.own.get("origination_caller_id_number") or channel.get("effective_caller_id_number")
-    name = dial.own.get("origination_caller_id_name") or channel.get("effective_caller_id_name")
-    uuid = dial.own.get("origination_uuid") or dial.shared.get("origination_uuid", "")
+def _dial(model: SwitchModel, channel: Channel, dial: DialString, one: LegString) -> Channel:
+    profile = one.profile or model.scenario.profile
+    number = one.own.get("origination_caller_id_number") or channel.get("effective_caller_id_number")
+    name = one.own.get("origination_caller_id_name") or channel.get("effective_caller_id_name")
+    uuid = one.own.get("origination_uuid") or dial.shared.get("origination_uuid", "")
     if not uuid or uuid in model.channels:
         uuid = model.fresh_uuid()
-    leg_name = f"sofia/{profile}/{dial.address}"
+    leg_name = f"sofia/{profile}/{one.address}"
     leg = Channel(
         uuid=uuid,
         name=leg_name,
         inbound=False,
-        profile=_leg_profile(channel, uuid, leg_name, dial.user, number, name),
+        profile=_leg_profile(channel, uuid, leg_name, one.user, number, name),
         created_at=model.now,
         number=model.next_session_number(),
         state="CS_NONE",
@@ -145,17 +132,17 @@ def _dial(model: SwitchModel, channel: Channel, dial: DialString) -> Channel:
     model.emit("CHANNEL_OUTGOING", leg)
     leg.call_uuid = channel.uuid
     leg.enter("CS_INIT")
-    leg.update(sip.dialed(leg, channel, user=dial.user, host=dial.host, gateway=dial.gateway, profile=profile))
+    leg.update(sip.dialed(leg, channel, user=one.user, host=one.host, gateway=one.gateway, profile=profile))
     if channel.get("sip_copy_custom_headers").lower() not in ("false", "no", "off", "0"):
         leg.variables.update((n, v) for n, v in channel.variables.items() if n.startswith("variable_sip_h_"))
     for exported in channel.get("export_vars").split(","):
         if exported:
             leg.set(exported.removeprefix("nolocal:"), channel.get(exported))
     early = dial.shared.get("ignore_early_media") or channel.get("ignore_early_media")
-    leg.update({**dial.own, **dial.shared, "ignore_early_media": early})
+    leg.update({**one.own, **dial.shared, "ignore_early_media": early})
     if leg.is_true("ignore_early_media"):
         leg.set("originate_early_media", "false")
-    channel.push("originated_legs", f"{uuid};Outbound Call;{dial.user}")
+    channel.push("originated_legs", f"{uuid};Outbound Call;{one.user}")
     channel.set("originate_signal_bond", uuid)
     model.register(leg, running.run_outbound)
     return leg
@@ -188,39 +175,69 @@ def _seconds(text: str) -> int:
     return int(text) if text.isdigit() else 0
 
 
-def _wait_for(model: SwitchModel, channel: Channel, leg: Channel, dial: DialString) -> Generator[int | None, None, str]:
-    """Wait for the answer; returns the cause of the failure, "" when answered."""
+def _wait_for(
+    model: SwitchModel, channel: Channel, ringing: list[Ringing], dial: DialString
+) -> Generator[int | None, None, tuple[Channel | None, str]]:
+    """Wait for the first to answer (and confirm); returns it, or None and the cause of the failure."""
     start = model.now // SECOND_US
-    leg_s, progress_s = _seconds(leg.get("leg_timeout")), _seconds(leg.get("leg_progress_timeout"))
     total_s = _seconds(dial.shared.get("originate_timeout", "")) or _seconds(channel.get("call_timeout")) or DIAL_S_MAX
     told = False
     while True:
-        if leg.progress_at and not told:
+        elapsed = model.now // SECOND_US - start
+        if not told and any(ring.leg.progress_at for ring in ringing):
             told = True
             running.ring_ready(model, channel)
-        if not leg.up:
-            return leg.cause
-        if leg.answered_at:
-            return ""
+        winner = next((ring.leg for ring in ringing if _has_won(ring, elapsed)), None)
+        if winner is not None:
+            return winner, ""
+        living = [ring for ring in ringing if ring.leg.up]
+        if not living:
+            return None, ringing[0].leg.cause
         if not channel.ready:
-            model.hang_up(leg, "ORIGINATOR_CANCEL")
-            return "ORIGINATOR_CANCEL"
-        elapsed = model.now // SECOND_US - start
-        if progress_s and elapsed > progress_s and not leg.progress_at:
-            model.hang_up(leg, "PROGRESS_TIMEOUT")
-        elif leg_s and elapsed > leg_s:
-            model.hang_up(leg, "ALLOTTED_TIMEOUT")
-        elif elapsed >= total_s:
-            model.hang_up(leg, "NO_ANSWER")
-        if not leg.up:
+            for ring in living:
+                model.hang_up(ring.leg, "ORIGINATOR_CANCEL")
+            return None, "ORIGINATOR_CANCEL"
+        for ring in living:
+            _hang_up_late(model, ring, elapsed, total_s)
+        if not any(ring.leg.up for ring in living):
             yield from running.pause(model, running.FRAME_US)
             continue
         yield from running.serve_messages(model, channel)
-        limits = [total_s]
-        limits += [leg_s + 1] if leg_s else []
-        limits += [progress_s + 1] if progress_s and not leg.progress_at else []
         if channel.ready:
-            yield (start + min(limits)) * SECOND_US
+            yield (start + min(_limit(ring, total_s) for ring in ringing if ring.leg.up)) * SECOND_US
+
+
+def _has_won(ring: Ringing, elapsed: int) -> bool:
+    """Whether this leg is to be joined now. One that must confirm gets new limits from its answer on."""
+    leg = ring.leg
+    if not leg.up or not leg.answered_at:
+        return False
+    if not ring.confirms:
+        return True
+    if not ring.heard:
+        ring.heard = True
+        extended_s = _seconds(leg.get("group_confirm_timeout"))
+        if extended_s:
+            ring.leg_s = ring.progress_s = elapsed + extended_s
+    return leg.winner
+
+
+def _hang_up_late(model: SwitchModel, ring: Ringing, elapsed: int, total_s: int) -> None:
+    """Limits are compared in whole seconds, each leg's by itself (switch_ivr_originate.c:278)."""
+    leg = ring.leg
+    if ring.progress_s and elapsed > ring.progress_s and not (leg.progress_at or leg.answered_at):
+        model.hang_up(leg, "PROGRESS_TIMEOUT")
+    elif ring.leg_s and elapsed > ring.leg_s:
+        model.hang_up(leg, "ALLOTTED_TIMEOUT")
+    elif elapsed >= total_s:
+        model.hang_up(leg, "NO_ANSWER")
+
+
+def _limit(ring: Ringing, total_s: int) -> int:
+    limits = [total_s]
+    limits += [ring.leg_s + 1] if ring.leg_s else []
+    limits += [ring.progress_s + 1] if ring.progress_s and not (ring.leg.progress_at or ring.leg.answered_at) else []
+    return min(limits)
 
 
 def _join(model: SwitchModel, channel: Channel, leg: Channel) -> Thread:

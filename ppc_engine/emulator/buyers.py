@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ppc_engine.emulator.model import SwitchModel
 
 FIRST_RESPONSE_US = 2_000  # The quickest answer of a target's telephone (recorded: 2-3 ms on loopback).
+KEY_US = 300_000  # From one key of a target to its next.
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ class BuyerPhones:
         rings = model.now + after("rings_ms")
         if does == "answer":
             model.at(rings, _pick_up, model, leg)
+            for place, digit in enumerate(behaviour.presses):
+                model.at(rings + after("presses_after_ms") + place * KEY_US, model.key, leg, digit)
             if behaviour.hangs_up_after_ms is not None:
                 model.at(rings + after("hangs_up_after_ms"), model.far_end_hung_up, leg, 200, "recv_bye")
         elif does == "busy":

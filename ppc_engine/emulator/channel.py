@@ -82,6 +82,7 @@ class Channel:
     private: bool = False
     media: bool = False
     rung: bool = False
+    winner: bool = False
     reported: bool = False
     transfer: tuple[str, str, str] | None = None
     park_again: bool = False

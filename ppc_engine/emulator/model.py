@@ -5,8 +5,8 @@ No socket, clock or random module: whoever drives it says what time it is (``adv
 heap holds what is due when. Times are UTC microseconds.
 
 What is left out: CHANNEL_STATE and CHANNEL_CALLSTATE events; the CHANNEL_PROGRESS_MEDIA that late negotiation puts
-before a caller's ANSWER; dialling several targets by one bridge; early media from targets (a 183 counts as ringing, as
-with ignore_early_media=true); video, conferences, and API calls in ``${...}``.
+before a caller's ANSWER; early media from targets (a 183 counts as ringing, as with ignore_early_media=true); video,
+conferences, and API calls in ``${...}``.
 """
 
 from __future__ import annotations

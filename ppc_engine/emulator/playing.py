@@ -39,6 +39,8 @@ def length_ms(model: SwitchModel, file: str) -> int:
         once = sum(int(on) + int(off) for on, off in _TONE.findall(words))
         times = int(loops[1]) if loops else 1
         return once * times if times > 0 else ENDLESS_MS
+    if kind == "file_string":
+        return sum(length_ms(model, part) for part in words.split("!"))
     name = file.rpartition("/")[2].rpartition(".")[0] or file
     return model.scenario.prompts.get(name, model.scenario.prompt_ms)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ppc_engine.emulator import causes, finals, sip
+from ppc_engine.emulator import causes, confirming, finals, sip
 from ppc_engine.emulator.channel import Channel, Message, Thread
 from ppc_engine.emulator.dialplan import actions_of, expand
 
@@ -261,6 +261,8 @@ def run_outbound(model: SwitchModel, channel: Channel) -> Thread:
         if channel.answered_at and not answered:
             answered = True
             yield from run_hook(model, channel, "execute_on_answer")
+            if confirming.wanted(channel):
+                yield from confirming.confirm(model, channel)
         yield from serve_messages(model, channel)
         if channel.up:
             yield None

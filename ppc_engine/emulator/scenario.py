@@ -96,8 +96,10 @@ class Caller(Part):
 class Behaviour(Part):
     """One way in which a buyer's telephone treats a call. ``rings_ms`` counts from the dial to the answer or refusal.
 
-    busy is 486; reject needs its ``status``; no_answer rings for ever; silent takes the call and never says a word, not
-    even 180; unreachable is 503 at once, as an address where nobody listens is reported; gateway_down makes no leg.
+    Who answers hears a whisper or a question first, if the dial string has one, and keys ``presses`` that long after
+    the answer. busy is 486; reject needs its ``status``; no_answer rings for ever; silent takes the call and never says
+    a word, not even 180; unreachable is 503 at once, as an address where nobody listens is reported; gateway_down makes
+    no leg.
     """
 
     does: Literal["answer", "busy", "reject", "no_answer", "silent", "unreachable", "gateway_down"]
@@ -106,13 +108,15 @@ class Behaviour(Part):
     rings_ms: Span = (0, 0)
     status: int | None = Field(default=None, ge=400, le=699)
     hangs_up_after_ms: Span | None = None
+    presses: str = Field(default="", pattern=r"^[0-9A-D*#]*$")
+    presses_after_ms: Span = (2_000, 2_000)
 
     @model_validator(mode="after")
     def _status_fits(self) -> Self:
         if (self.does == "reject") != (self.status is not None):
             raise ValueError("reject needs a status (such as 480), and nothing else has one")
-        if self.hangs_up_after_ms is not None and self.does != "answer":
-            raise ValueError(f"{self.does} never talks, so hangs_up_after_ms has no meaning (remove it)")
+        if (self.hangs_up_after_ms is not None or self.presses) and self.does != "answer":
+            raise ValueError(f"{self.does} never talks, so hangs_up_after_ms and presses have no meaning (remove them)")
         return self
 
 

@@ -176,7 +176,7 @@ def test_continue_on_fail_decides_whether_the_caller_stays(wanted, stays):
         ("gateway/nowhere/+12135550110", "INVALID_GATEWAY"),
         ("gateway/down/+12135550110", "GATEWAY_DOWN"),
         ("strangers/b@127.0.0.1:6001", "INVALID_PROFILE"),
-        ("trunks/a@127.0.0.1:1,sofia/trunks/b@127.0.0.1:2", "INVALID_URL"),
+        ("trunks/a@127.0.0.1:1|sofia/trunks/b@127.0.0.1:2", "INVALID_URL"),
     ],
 )
 def test_what_cannot_be_dialled_ends_at_once_without_a_leg(where, cause):
