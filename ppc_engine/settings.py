@@ -70,6 +70,10 @@ class Settings(BaseModel):
     switch_password: Annotated[SecretStr, BeforeValidator(_switch_password)] = SecretStr("")
     switch_profile: ProfileName = "trunks"
     prompts_dir: SwitchPath = "/usr/share/freeswitch/sounds/ppc"  # On the switch, not on this machine.
+    recordings_dir: SwitchPath = "/var/lib/freeswitch/recordings/ppc"  # On the switch too.
+    switch_voice: Annotated[str, StringConstraints(pattern=r"^([a-z0-9_]{1,32}:[A-Za-z0-9_-]{1,64})?$")] = (
+        ""  # flite:slt
+    )
     secret: Annotated[SecretStr, BeforeValidator(_secret)] = SecretStr("")  # Key of the HMAC that names legs.
 
     http_host: Host = "127.0.0.1"

@@ -46,6 +46,7 @@ OTHER = {
     "switch_password": LONG, "switch_profile": "carriers", "prompts_dir": "/prompts", "secret": LONG,
     "http_host": "::1", "http_port": "9000", "log_level": "debug", "log_format": "console", "claim_s": "30",
     "claim_renew_s": "5", "realtime": "false",
+    "recordings_dir": "/srv/recordings", "switch_voice": "flite:slt",
     "test_callers": "+13105550198, +13105550199",
 }  # fmt: skip
 

@@ -29,6 +29,16 @@ COMMAND_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([0-9]{
 # Which headers of the caller's INVITE become sub-ids; every other header of a stranger is ignored.
 SUB_IDS = {"sub_id": "variable_sip_h_X-Sub-ID"} | {f"sub_id_{n}": f"variable_sip_h_X-Sub-ID-{n}" for n in range(1, 6)}
 
+# What a way in may say of the caller; the core believes it of trusted trunks alone.
+TAGS_MAX = 30
+_TAG_HEADERS = (b"variable_sip_h_X-Tag-", b"variable_sip_h_X-Zip")
+_TAG_HEADER = re.compile(r"variable_sip_h_X-Tag-([A-Za-z][A-Za-z0-9-]{0,63})")
+_ATTESTATIONS = {
+    "variable_sip_verstat_detailed": re.compile(r"TN-Validation-Passed-([ABC])"),
+    "variable_sip_h_P-Attestation-Indicator": re.compile(r"([ABC])"),
+    "variable_sip_h_X-Attestation": re.compile(r"([ABC])"),
+}
+
 _SIP_STATUSES = (
     "variable_sip_term_status",
     "variable_proto_specific_hangup_cause",  # sip:486
@@ -74,6 +84,10 @@ class Headers:
         if self._parsed is None:
             self._parsed = load(self._body)
         return self._parsed
+
+    def holds(self, names: tuple[bytes, ...]) -> bool:
+        """Whether any of these stands anywhere in the event."""
+        return any(name in self._body for name in names)
 
     def get(self, name: str) -> Any:
         """A header's value, None where there is none."""
@@ -184,6 +198,7 @@ def _is_claimed(headers: Headers) -> bool:
 def _parked(headers: Headers) -> CallParked | None:
     if not _is_claimed(headers):
         return None
+    asserted = _text(headers, "variable_sip_P-Asserted-Identity")
     trunk = _text(headers, "variable_ppc_trunk") or _text(headers, "variable_acl_token")
     return CallParked(
         call_id=_uuid(headers, "Unique-ID"),
@@ -198,7 +213,41 @@ def _parked(headers: Headers) -> CallParked | None:
         dialplan=_number(headers, "variable_ppc_dialplan"),
         timer_id=_digits(headers, "variable_last_sched_id"),
         sub_ids={key: _text(headers, name) for key, name in SUB_IDS.items() if headers.get(name) is not None},
+        asserted_number=asserted,
+        from_number=_text(headers, "variable_sip_from_user") if asserted else "",
+        attestation=_attestation(headers),
+        private=_is_private(headers),
+        tags=_tags(headers),
     )
+
+
+def _attestation(headers: Headers) -> str:
+    """A, B or C: as the switch itself has verified, else as the carrier says (freeswitch.md 4.6)."""
+    for name, pattern in _ATTESTATIONS.items():
+        match = pattern.fullmatch(_text(headers, name))
+        if match is not None:
+            return match[1]
+    return ""
+
+
+def _is_private(headers: Headers) -> bool:
+    """Whether the caller asked that nobody be shown the number (Privacy: id, RFC 3323; the switch reads it so)."""
+    return headers.get("Caller-Privacy-Hide-Number") == "true" or "id" in _text(headers, "variable_sip_Privacy").split(
+        ";"
+    )
+
+
+def _tags(headers: Headers) -> dict[str, str]:
+    """Tags of the caller's INVITE: X-Tag-NAME, and X-Zip as zip_code. Most calls have none, and cost one search."""
+    if not headers.holds(_TAG_HEADERS):
+        return {}
+    found = {}
+    for header in sorted(headers.all()):
+        match = _TAG_HEADER.fullmatch(header)
+        if match is not None and len(found) < TAGS_MAX:
+            found[match[1].lower().replace("-", "_")] = _text(headers, header)
+    zip_code = _text(headers, "variable_sip_h_X-Zip")
+    return {**found, "zip_code": zip_code} if zip_code else found
 
 
 def _app_completed(headers: Headers) -> AppCompleted | None:
@@ -208,7 +257,6 @@ def _app_completed(headers: Headers) -> AppCompleted | None:
         return None
     app = _text(headers, "Application")
     digits = _text(headers, f"variable_ppc_d{match[2]}")
-    disposition = _text(headers, "variable_originate_disposition") if app == "bridge" else ""
     return AppCompleted(
         call_id=match[1],
         at=_required_stamp(headers, "Event-Date-Timestamp"),
@@ -216,8 +264,26 @@ def _app_completed(headers: Headers) -> AppCompleted | None:
         app=app,
         answered_at=_number(headers, "Caller-Channel-Answered-Time"),
         digits="".join(digit for digit in digits if digit in "0123456789*#ABCD")[:DIGITS_CHARS_MAX],
-        cause="" if disposition == "SUCCESS" else disposition,
+        cause=_app_cause(headers, app),
+        recorded_ms=_recorded_ms(headers) if app == "record" else 0,
     )
+
+
+def _app_cause(headers: Headers, app: str) -> str:
+    """Why an application came to nothing, where it says so."""
+    if app == "bridge":
+        disposition = _text(headers, "variable_originate_disposition")
+        return "" if disposition == "SUCCESS" else disposition
+    cause = _text(headers, "variable_record_completion_cause") if app == "record_session" else ""
+    return cause if cause == "uri-failure" else ""
+
+
+def _recorded_ms(headers: Headers) -> int:
+    """The length of a message without the silence that ended it, whose seconds are the last word of our command."""
+    ended_silent = headers.get("variable_silence_hits_exhausted") == "true"
+    last_word = _text(headers, "Application-Data").rpartition(" ")[2]
+    silence_s = int(last_word) if ended_silent and last_word.isascii() and last_word.isdigit() else 0
+    return max(0, _number(headers, "variable_record_ms") - silence_s * 1000)
 
 
 def _bridged(headers: Headers) -> LegBridged | None:

@@ -12,10 +12,24 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ppc_engine.calls.commands import Answer, BreakApp, CollectDigits, Command, Dial, Hangup, HangupLeg, Play, TakeBack
+from ppc_engine.calls.commands import (
+    Answer,
+    BreakApp,
+    CollectDigits,
+    Command,
+    Dial,
+    Hangup,
+    HangupLeg,
+    Play,
+    RecordMessage,
+    Say,
+    StartRecording,
+    TakeBack,
+)
 from ppc_engine.flows.waits import RINGING
 from ppc_engine.switch.encode_dial import dial_frames
 from ppc_engine.switch.encode_refusal import reason_lines
+from ppc_engine.switch.encode_voice import message_frames, recording_frames, say_frames
 from ppc_engine.switch.errors import ForbiddenTextError
 from ppc_engine.switch.pieces import SECONDS_MAX, UUID, Site, command_number, execute, fits, whole
 
@@ -60,6 +74,12 @@ def messages(command: Command, site: Site, *, returns_now: bool) -> list[str]:
         return [execute(command, "answer")]
     if isinstance(command, Play):
         return [execute(command, "playback", _played(command, site))]
+    if isinstance(command, Say):
+        return say_frames(command, site)
+    if isinstance(command, RecordMessage):
+        return message_frames(command, site)
+    if isinstance(command, StartRecording):
+        return recording_frames(command, site)
     if isinstance(command, CollectDigits):
         return [execute(command, "play_and_get_digits", _collect(command, site))]
     raise ForbiddenTextError(f"{type(command).__name__} runs no application on a switch")

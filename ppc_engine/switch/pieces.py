@@ -19,19 +19,26 @@ UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 COMMAND_ID = re.compile(UUID.pattern + r"\.([0-9]{1,6})")
 NUMBER = re.compile(r"\+?[0-9]{3,15}")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+RECORDINGS_DIR = "/var/lib/freeswitch/recordings/ppc"
+_VOICE = re.compile(r"(?:[a-z0-9_]{1,32}:[A-Za-z0-9_-]{1,64})?")
 _DIRECTORY = re.compile(r"(?:/[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,63}){1,16}")
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What commands need to know of a switch: its outbound SIP profile and where its prompts lie (a path there)."""
+    """What commands need to know of a switch: its outbound SIP profile, and where its prompts and recordings lie (paths
+    there). ``voice`` is its speech engine and that one's voice ("flite:slt"), "" when it has none."""
 
     profile: str
     prompts_dir: str
+    recordings_dir: str = RECORDINGS_DIR
+    voice: str = ""
 
     def __post_init__(self) -> None:
         fits(NAME, "profile", self.profile)
         fits(_DIRECTORY, "prompts_dir", self.prompts_dir)
+        fits(_DIRECTORY, "recordings_dir", self.recordings_dir)
+        fits(_VOICE, "voice", self.voice)
 
     def prompt(self, name: str) -> str:
         """The path of a prompt's file on the switch."""

@@ -36,6 +36,7 @@ CORE = "8b78316c-14f3-4342-97da-10fde018f31a"
 LEG_2 = "aaaaaaaa-bbbb-4ccc-8ddd-0029cd3d368a"
 LEG_3 = "aaaaaaaa-bbbb-4ccc-8ddd-0029cd3d37dc"
 BASE = 1_795_370_000_000_000
+RECORD_AT = 1  # An application that completed, made into one that recorded.
 
 
 def decode(body: bytes) -> Event | Heartbeat | None:
@@ -98,6 +99,66 @@ def test_the_story_of_a_recorded_call() -> None:
             offered_at=asked, answered_at=answered, ended_at=BASE + 4_936_375, destination="ppc_reclaim",
         ),
     ]  # fmt: skip
+
+
+def test_what_a_way_in_says_of_its_caller() -> None:
+    said = decode(
+        changed(
+            0, Caller_Privacy_Hide_Number="true", variable_sip_Privacy="id",
+            **{
+                "variable_sip_P-Asserted-Identity": "+13105550177", "variable_sip_from_user": "anonymous",
+                "variable_sip_h_P-Attestation-Indicator": "B", "variable_sip_h_X-Attestation": "A",
+                "variable_sip_h_X-Zip": "90210", "variable_sip_h_X-Tag-Lead-Id": "77%0aq",
+                "variable_sip_h_X-Tag-Plan": "gold", "variable_sip_h_X-Tag-Plan-1": "silver",
+            },
+        )
+    )  # fmt: skip
+    assert isinstance(said, CallParked)
+    assert (said.asserted_number, said.from_number, said.attestation) == ("+13105550177", "anonymous", "B")
+    assert said.private is True
+    assert said.tags == {"lead_id": "77%0aq", "plan": "gold", "plan_1": "silver", "zip_code": "90210"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "attestation"),
+    [
+        ({"variable_sip_verstat_detailed": "TN-Validation-Passed-C"}, "C"),
+        ({"variable_sip_verstat_detailed": "TN-Validation-Failed-A"}, ""),
+        ({"variable_sip_verstat_detailed": "No-TN-Validation", "variable_sip_h_X-Attestation": "A"}, "A"),
+        ({"variable_sip_h_P-Attestation-Indicator": "AA"}, ""),
+    ],
+)
+def test_only_a_b_or_c_is_an_attestation(headers: dict[str, str], attestation: str) -> None:
+    said = decode(changed(0, **headers))
+    assert isinstance(said, CallParked) and said.attestation == attestation
+
+
+@given(st.dictionaries(st.text(max_size=12), st.text(max_size=200), max_size=40))
+def test_tags_of_a_stranger_are_few_short_and_of_one_line(tags: dict[str, str]) -> None:
+    said = decode(changed(0, **{f"variable_sip_h_X-Tag-{name}": value for name, value in tags.items()}))
+    assert isinstance(said, CallParked) and len(said.tags) <= 30
+    for name, value in said.tags.items():
+        assert name.isidentifier() and name == name.lower() and len(value) <= TEXT_CHARS_MAX and value.isprintable()
+
+
+def recorded(app: str, **headers: str) -> AppCompleted:
+    completed = decode(changed(RECORD_AT, Application=app, **headers))
+    assert isinstance(completed, AppCompleted)
+    return completed
+
+
+def test_a_message_is_as_long_as_somebody_spoke() -> None:
+    said = {"Application_Data": "/r/a.wav 20 200 3", "variable_record_ms": "3980"}  # As recorded: 1 s of speech.
+    assert recorded("record", **said, variable_silence_hits_exhausted="true").recorded_ms == 980
+    assert recorded("record", **said, variable_silence_hits_exhausted="false").recorded_ms == 3_980
+    short = {**said, "variable_record_ms": "1980"}
+    assert recorded("record", **short, variable_silence_hits_exhausted="true").recorded_ms == 0
+    assert recorded("playback", **said).recorded_ms == 0
+
+
+def test_a_recording_that_cannot_be_written_says_so() -> None:
+    assert recorded("record_session", variable_record_completion_cause="uri-failure").cause == "uri-failure"
+    assert recorded("record_session").cause == recorded("playback").cause == ""
 
 
 def test_the_switch_s_own_pulse() -> None:

@@ -22,6 +22,9 @@ from ppc_engine.calls.commands import (
     HangupLeg,
     Leg,
     Play,
+    RecordMessage,
+    Say,
+    StartRecording,
 )
 from ppc_engine.switch.encode import Site, api_line, arm_timer, checked_frame, delete_timer, dump, messages
 from ppc_engine.switch.errors import ForbiddenTextError
@@ -46,9 +49,16 @@ COLLECT = CollectDigits(
     next_digit_ms_max=3_000,
 )  # fmt: skip
 PLAY = Play(call_id=CALL, command_id=f"{CALL}.2", prompt="welcome")
+SAY = Say(call_id=CALL, command_id=f"{CALL}.4", text="It's 5 o'clock, please hold.", prompt="connecting")
+RECORDING_ID = "0123456789abcdef0123456789abcdef"
+MESSAGE = RecordMessage(
+    call_id=CALL, command_id=f"{CALL}.5", recording_id=RECORDING_ID, message_ms_max=60_500, silence_ms_max=4_000
+)
+RECORDING = StartRecording(call_id=CALL, command_id=f"{CALL}.6", recording_id=RECORDING_ID)
 EVERY = (
     Answer(call_id=CALL, command_id=f"{CALL}.1"), PLAY, COLLECT, DIAL, BreakApp(call_id=CALL),
     Hangup(call_id=CALL, cause="USER_BUSY"), HangupLeg(call_id=CALL, leg_id=LEG, cause="ALLOTTED_TIMEOUT"),
+    SAY, MESSAGE, RECORDING,
 )  # fmt: skip
 
 
@@ -166,6 +176,52 @@ def test_a_caller_who_would_return_is_told_not_to_by_the_next_dial() -> None:
     assert second == written(DIAL)[0]
 
 
+def unnamed(app: str, argument: str) -> str:
+    return (
+        f"sendmsg {CALL}\ncall-command: execute\nexecute-app-name: {app}\nexecute-app-arg: {argument}\nevent-lock: true"
+    )
+
+
+def test_text_is_spoken_where_there_is_a_voice_and_played_where_there_is_none() -> None:
+    (frame,) = messages(SAY, dataclasses.replace(SITE, voice="flite:slt"), returns_now=False)
+    assert "execute-app-name: speak\nexecute-app-arg: flite|slt|It's 5 o'clock, please hold.\n" in frame
+    (frame,) = written(SAY)
+    assert (
+        f"execute-app-name: playback\nexecute-app-arg: {SITE.prompts_dir}/connecting.wav\nEvent-UUID: {CALL}.4" in frame
+    )
+
+
+def test_message_is_taken_after_a_beep_into_a_directory_that_is_there() -> None:
+    mkdir, beep, record = messages(MESSAGE, SITE, returns_now=False)
+    assert mkdir == unnamed("mkdir", "/var/lib/freeswitch/recordings/ppc")
+    assert beep == unnamed("playback", "tone_stream://%(300,0,640)")
+    assert (
+        f"execute-app-arg: /var/lib/freeswitch/recordings/ppc/{RECORDING_ID}.wav 61 200 4\nEvent-UUID: {CALL}.5"
+        in record
+    )
+
+
+def test_recording_of_both_sides_never_hangs_the_caller_up() -> None:
+    settings, record = messages(RECORDING, SITE, returns_now=False)
+    assert settings == unnamed("multiset", "RECORD_STEREO=true RECORD_MIN_SEC=0 RECORD_HANGUP_ON_ERROR=false")
+    assert "execute-app-name: record_session" in record and f"/{RECORDING_ID}.wav\nEvent-UUID: {CALL}.6" in record
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        dataclasses.replace(SAY, text="${system ls}"), dataclasses.replace(SAY, text="a|b"),
+        dataclasses.replace(SAY, text="a\nb"), dataclasses.replace(SAY, text=""),
+        dataclasses.replace(MESSAGE, recording_id="../../etc/x"), dataclasses.replace(MESSAGE, silence_ms_max=0),
+        dataclasses.replace(RECORDING, recording_id=CALL),
+    ],
+)  # fmt: skip
+def test_nothing_else_is_spoken_and_no_other_file_is_written(wrong: Command) -> None:
+    for site in (SITE, dataclasses.replace(SITE, voice="flite:slt")):
+        with pytest.raises(ForbiddenTextError):
+            messages(wrong, site, returns_now=False)
+
+
 def test_timers_are_armed_in_the_group_of_the_call_and_deleted_by_their_id() -> None:
     assert arm_timer(CALL, 15) == f"api sched_api +15 {CALL} uuid_transfer {CALL} ppc_fallback XML ppc"
     assert delete_timer("17") == "api sched_del 17"
@@ -183,6 +239,8 @@ def test_timers_are_armed_in_the_group_of_the_call_and_deleted_by_their_id() -> 
         lambda: Site("trunks]", "/prompts"),
         lambda: Site("trunks", "/prompts/../etc"),
         lambda: Site("trunks", "prompts"),
+        lambda: Site("trunks", "/prompts", "recordings"),
+        lambda: Site("trunks", "/prompts", voice="flite|slt"),
         lambda: messages(Finish(call_id=CALL), SITE, returns_now=False),
         lambda: api_line(DIAL),
         lambda: messages(dataclasses.replace(DIAL, legs=[]), SITE, returns_now=False),
