@@ -66,16 +66,24 @@ def _place(place: Data) -> str:
 
 
 def with_draws(candidates: Sequence[Data], selection: Data) -> list[Data]:
-    """Candidates with the draws that would have chosen them, where a weighted draw decided among some of them."""
-    told: list[Data] = [dict(candidate) for candidate in candidates]
+    """Candidates with the draws that would have chosen them, where a weighted draw decided among some of them.
+
+    Those of the winner's level that the order found equal to it share the draws, the heaviest first
+    (routing/selection.py). Where the sum is not that of the choice, nothing is said of draws.
+    """
+    told: list[dict[str, Any]] = [dict(candidate) for candidate in candidates]
     winner = next((one for one in told if one["target"] == selection.get("target")), None)
     if winner is None or winner.get("reasons"):
-        return told
-    level = [one for one in told if not one.get("reasons") and one["priority"] == winner["priority"]]
+        return list(told)
+    level = [
+        one
+        for one in told
+        if not one.get("reasons") and (one["priority"], one.get("value")) == (winner["priority"], winner.get("value"))
+    ]
     if sum(one["weight"] for one in level) != selection.get("weight_total"):
-        return told
+        return list(told)
     first = 0
-    for one in level:
-        one["draws"] = [first, first + one["weight"] - 1]  # type: ignore[index]
+    for one in sorted(level, key=lambda one: -one["weight"]):
+        one["draws"] = [first, first + one["weight"] - 1]
         first += one["weight"]
-    return told
+    return list(told)

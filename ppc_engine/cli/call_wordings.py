@@ -166,10 +166,10 @@ def node_name(data: Data) -> str:
 
 def _selection(data: Data, _known: Known) -> str:
     if "target" not in data:
-        why = f": {data['exception']}" if data.get("exception") else ""
+        why = f": {data['nobody']}" if data.get("nobody") else ""
         return f"selection for attempt {data['number']}: nobody is eligible{why}"
     drawn = f", draw {data['draw']} of {data['weight_total']}" if data.get("weight_total") else ""
-    order = f" by {data['order']}" if data.get("order") else ""
+    order = f" by {data['order']} ({data.get('value', 0)})" if data.get("order") else ""
     how = {"redial": ", rung again", "sticky": ", the caller's own of earlier", "together": ", rung beside"}
     by = how.get(data.get("by", ""), "")
     return f"selection for attempt {data['number']}: {data['target']}{by}{order}{drawn}"

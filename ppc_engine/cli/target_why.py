@@ -22,8 +22,7 @@ from ppc_engine.cli import target_why_text
 from ppc_engine.cli.call import Instant
 from ppc_engine.cli.call_retold import StoredContexts, retell_stored
 from ppc_engine.cli.control_client import EngineDeafError, ask
-from ppc_engine.routing.caps import CatalogCaps
-from ppc_engine.routing.eligibility import Situation, every_rejection
+from ppc_engine.routing.eligibility import Situation
 from ppc_engine.routing.why import RecentChoices, Standing, standing
 from ppc_engine.settings import Settings, load_settings
 from ppc_engine.storage import revisions
@@ -98,7 +97,8 @@ def why_command(
     settings = load_settings(config_dir)
     engine = open_database(settings.database_url)
     try:
-        context = _context(engine, StoredContexts(engine))
+        contexts = StoredContexts(engine)
+        context = _context(engine, contexts)
         if target_id not in context.catalog.targets:
             known = context.catalog.targets
             raise BadValueError(f'no target "{target_id}" in the revision in force{did_you_mean(target_id, known)}')
@@ -108,7 +108,7 @@ def why_command(
             context.catalog, target_id, asked_at, used=live.used, paused=live.paused, pace_wait_us=live.pace_wait_us
         )
         begin = since or asked_at - SINCE_US
-        recent, notes = recent_choices(engine, now, begin, asked_at, calls)
+        recent, notes = recent_choices(engine, contexts, now, begin, asked_at, calls)
         told = None
         if caller or zip_code:
             situation = _situation(context, now, live, caller, zip_code, campaign, publisher)
@@ -152,10 +152,10 @@ def _live(settings: Settings, engine: Engine, target_id: str, *, now: bool) -> L
 
 
 def recent_choices(
-    engine: Engine, now: Standing, since: int, until: int, calls_max: int
+    engine: Engine, contexts: StoredContexts, now: Standing, since: int, until: int, calls_max: int
 ) -> tuple[RecentChoices, list[str]]:
     """The choices of the latest calls of the target's campaigns, retold. Test calls are left out."""
-    store, contexts = SQLCDRStore(engine), StoredContexts(engine)
+    store = SQLCDRStore(engine)
     recent = RecentChoices(target=now.target)
     unknown = 0
     share = max(1, calls_max // max(1, len(now.campaigns)))
@@ -215,16 +215,6 @@ def _situation(
 
 def candidates_for(context: CallContext, situation: Situation) -> list[dict[str, Any]]:
     """Every target of the campaign for this call, in order, with all reasons against it."""
-    catalog = context.catalog
-    campaign = catalog.campaigns.get(situation.campaign)
-    if campaign is None:
+    if situation.campaign not in context.catalog.campaigns:
         return []
-    caps = CatalogCaps(catalog)
-    told = []
-    pairs = [catalog.targets[name] for name in campaign.targets if name in catalog.targets]
-    for buyer, target in sorted(pairs, key=lambda pair: (pair[1].priority, pair[1].id)):
-        rules = caps.attempt_rules(buyer, target, campaign)
-        reasons = every_rejection(catalog, context.places, rules, buyer, target, situation)
-        line: dict[str, Any] = {"target": target.id, "priority": target.priority, "weight": target.weight}
-        told.append(line | ({"reasons": reasons} if reasons else {}))
-    return told
+    return context.routes.explain(context.routes.pool(situation.campaign), situation)

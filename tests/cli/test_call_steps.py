@@ -45,7 +45,7 @@ def test_a_recovered_call_is_told_in_order():
         "+31.000  connected to zenith-2",
         "+40.020  the caller is back, parked",
         "recovery after attempt 2: the next target is tried",
-        "selection for attempt 3: nobody is eligible",
+        "selection for attempt 3: nobody is eligible: all_capped",
         "hunting is over: recovered_none",
         "hang up: NORMAL_CLEARING",
         "+40.120  the caller's leg ended: NORMAL_CLEARING, send_bye",
@@ -103,10 +103,12 @@ def test_every_reason_has_its_measured_value_and_limit(reason, text):
     assert reason_told(reason) == text
 
 
-def test_several_reasons_are_all_told():
+def test_facts_of_an_earlier_version_tell_the_candidates_that_they_hold():
     trace = call_stories.capped_call()
     (selection,) = (data for fact in trace.facts[-3:] for kind, data in fact.get("d", ()) if kind == "selection")
-    selection["candidates"][0]["reasons"].append({"code": "paused", "measured": "buyer", "limit": "running"})
+    full = {"code": "concurrency_cap", "measured": 1, "limit": 1, "cap": "target:acme-la"}
+    paused = {"code": "paused", "measured": "buyer", "limit": "running"}
+    selection["candidates"] = [{"target": "acme-la", "priority": 1, "weight": 100, "reasons": [full, paused]}]
     assert any(line.endswith("1 of 1 in use; paused: the buyer") for line in told(trace))
 
 

@@ -9,8 +9,9 @@ from ppc_engine.cli.call_watch import Watch, wanted_by
 from ppc_engine.storage.database import open_database
 from ppc_engine.storage.journal_lines import CLOSED, encode_line, segment_path
 from ppc_engine.storage.schema import metadata
-from tests.calls.call_traces import CALL_ID, DIRECT, Trace, buyer, context, target
+from tests.calls.call_traces import CALL_ID, DIRECT, buyer, context, target
 from tests.cli import call_stories
+from tests.cli.rehearsed_calls import call
 
 CALLER = "+13105550123"
 
@@ -23,15 +24,9 @@ def contexts(tmp_path):
     database.dispose()
 
 
-def marked(**more):
+def marked():
     """A call of a test caller: the target is busy."""
-    trace = Trace(context(buyer("acme", target("acme-la", **more)), flow=DIRECT, test_callers={CALLER}))
-    trace.park()
-    trace.leg_ended(4, "USER_BUSY", dialed=1, by="recv_refuse", sip=486)
-    trace.done(4.1, cause="USER_BUSY", answered=False)
-    trace.hung_up(5)
-    trace.ended(5.1, by="send_refuse", cause="NORMAL_TEMPORARY_FAILURE")
-    return trace
+    return call(context(buyer("acme", target("acme-la")), flow=DIRECT, test_callers={CALLER}), acme_la="busy")
 
 
 def watched(contexts, trace, wanted):
@@ -44,7 +39,7 @@ def test_a_test_call_is_told_step_by_step_as_its_facts_come(contexts):
     first, *_, last = watched(contexts, marked(), wanted_by("", "", False))
     assert "offered: +13105550123 dials +18005550100" in " ".join(first)
     assert any("TEST CALL by its caller" in line for line in first)
-    assert any(line.startswith("2fdc8c63    +0.000  dial acme-la") for line in first)
+    assert first[1].startswith("2fdc8c63    +0.0")
     assert last[-1].startswith("2fdc8c63  over: all_no_answer, ")
     assert last[-1].endswith("a test call: not billed, not counted")
 
@@ -65,11 +60,9 @@ def test_live_calls_are_not_told_unless_asked_for(contexts):
 
 
 def test_a_call_that_dials_a_test_target_is_told_from_its_beginning(contexts):
-    trace = Trace(context(buyer("acme", target("phone", test=True, concurrency_cap=1)), flow=DIRECT))
-    trace.park()
-    trace.usage()
-    trace.slot()
-    before, *_, dialled = watched(contexts, trace, wanted_by("", "", False))
+    trace = call(context(buyer("acme", target("phone", test=True, concurrency_cap=1)), flow=DIRECT))
+    before, *after = watched(contexts, trace, wanted_by("", "", False))
+    dialled = next(lines for lines in after if lines)
     assert before == []
     assert "offered:" in dialled[1] and any("dial phone" in line for line in dialled)
 
