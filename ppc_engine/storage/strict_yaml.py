@@ -162,7 +162,7 @@ def parse_yaml(file: str, content: bytes) -> tuple[Document | None, list[Issue]]
     places: dict[Path, tuple[int, int]] = {}
     builder = _Builder(Document(file, None, places), [], places)
     try:
-        _feed(builder, yaml.parse(text, Loader=_LOADER))
+        _feed(builder, _events(text))
     except _StopReading:
         pass
     except yaml.YAMLError as error:
@@ -173,6 +173,16 @@ def parse_yaml(file: str, content: bytes) -> tuple[Document | None, list[Issue]]
         what = "is empty" if builder.root in (None, "") else "is not made of keys"
         return None, [Issue(file=file, line=1, column=1, message=f'the file {what} (write "key: value" lines)')]
     return Document(file, builder.root, places), []
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    """What ``yaml.parse`` gives, without asking twice for every event: a large configuration has half a million."""
+    loader = _LOADER(text)
+    try:
+        while (event := loader.get_event()) is not None:
+            yield event
+    finally:
+        loader.dispose()
 
 
 def _feed(builder: _Builder, events: Iterator[yaml.Event]) -> None:

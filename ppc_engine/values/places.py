@@ -61,17 +61,15 @@ class Places:
         reach = miles / MILES_A_DEGREE
         first = bisect_left(self.by_latitude, (middle[0] - reach, ""))
         last = bisect_right(self.by_latitude, (middle[0] + reach, "~"))
-        near = (code for _, code in self.by_latitude[first:last])
-        # Meridians are closest to each other at the end of the circle that is nearer to a pole.
-        narrowest = math.cos(math.radians(min(abs(middle[0]) + reach, POLAR_LATITUDE)))
-        wide = reach / narrowest if abs(middle[0]) + reach < POLAR_LATITUDE else HALF_TURN
         points = self.points
-        return frozenset(
-            code
-            for code in near
-            if not wide < abs(points[code][1] - middle[1]) < 2 * HALF_TURN - wide
-            and distance_miles(middle, points[code]) <= miles
-        )
+        near = [code for _, code in self.by_latitude[first:last]]
+        # Meridians are closest to each other at the end of the circle that is nearer to a pole.
+        farthest = abs(middle[0]) + reach
+        wide = reach / math.cos(math.radians(farthest)) if farthest < POLAR_LATITUDE else HALF_TURN
+        west, east = middle[1] - wide, middle[1] + wide
+        if west >= -HALF_TURN and east <= HALF_TURN:
+            near = [code for code in near if west <= points[code][1] <= east]
+        return frozenset(code for code in near if distance_miles(middle, points[code]) <= miles)
 
 
 def distance_miles(one: Point, other: Point) -> float:
