@@ -80,12 +80,13 @@ def judge(cdr: CDR, catalog: Catalog, history: History) -> Judgement:
     """
     case = _Case(cdr, history, tracking_number(cdr.dialed_number))
     records: list[tuple[BillableRecord, Conversion | None]] = []
-    for buyer in sorted({attempt.buyer for attempt in cdr.attempts}):
-        own = [attempt for attempt in cdr.attempts if attempt.buyer == buyer]
+    sold = [attempt for attempt in cdr.attempts if attempt.buyer]  # A destination of our own buys nothing.
+    for buyer in sorted({attempt.buyer for attempt in sold}):
+        own = [attempt for attempt in sold if attempt.buyer == buyer]
         records.append(_judge_side(case, "buyer", buyer, catalog.buyer_offer(buyer, cdr.campaign), own))
     if cdr.publisher:
         offer = catalog.publisher_offer(cdr.publisher, cdr.campaign)
-        record, conversion = _judge_side(case, "publisher", cdr.publisher, offer, cdr.attempts)
+        record, conversion = _judge_side(case, "publisher", cdr.publisher, offer, sold)
         if record.verdict == "yes" and not any(buyers.verdict == "yes" for buyers, _ in records):
             record = replace(record, flags=(PAYOUT_WITHOUT_REVENUE,))
         records.append((record, conversion))
@@ -165,7 +166,7 @@ def _leaves(
         return ()
     found: list[Reason | None] = []
     if attempt is None:
-        found.append(not_connected(cdr.outcome))
+        found.append(not_connected("sold_to_nobody" if cdr.outcome == "connected" else cdr.outcome))
     elif not attempt.connected_at:
         found.append(not_connected(attempt.outcome, attempt.number))
     else:

@@ -88,7 +88,7 @@ def build_cdr(call_id: str, facts: Facts) -> CDR:
         ended_at=ended_at,
         total_ms=length_ms(parked["offered_at"], ended_at),
         ivr_ms=length_ms(parked["offered_at"], first_dial),
-        ring_ms=sum(attempt.ring_ms for attempt in attempts),
+        ring_ms=_ring_ms(attempts),
         connected_ms=sum(attempt.connected_ms for attempt in attempts),
         silent_ms=silent_ms(facts, answered_at, ended_at),
         outcome=outcome["outcome"],
@@ -131,15 +131,27 @@ def _place(told: _Told, opened: dict[str, Any]) -> tuple[str, str, str]:
 def _attempts(call_id: str, told: _Told, ended: dict[str, Any]) -> list[AttemptRecord]:
     legs = {event["leg_id"]: event for event in reversed(told.events.get("LegEnded", []))}
     bridged = {event["leg_id"]: event["at"] for event in reversed(told.events.get("LegBridged", []))}
-    causes = {data["number"]: data["cause"] for _, data in told.decisions.get("attempt", [])}
+    settled = {data["number"]: (at, data["cause"]) for at, data in told.decisions.get("attempt", [])}
     last_at = ended.get("ended_at") or told.last_at
     records = []
     for dialed_at, dialed in told.decisions.get("dialed", []):
         leg = legs.get(dialed["leg_id"], {})
-        cause = causes.get(dialed["number"], "") or _cause_without_leg(ended)
         seen_bridge = bridged.get(dialed["leg_id"], 0)
-        records.append(_attempt(call_id, dialed, dialed_at, leg, seen_bridge, last_at, cause, ended))
+        # A leg that was never made, or never reported: what was settled about it then is all that is known.
+        over_at, cause = settled.get(dialed["number"], (last_at, _cause_without_leg(ended)))
+        if seen_bridge:
+            over_at = last_at
+        records.append(_attempt(call_id, dialed, dialed_at, leg, seen_bridge, over_at, cause, ended))
     return records
+
+
+def _ring_ms(attempts: list[AttemptRecord]) -> int:
+    """How long targets rang, a time in which several did counted once."""
+    total, until = 0, 0
+    for start, end in sorted((a.dialed_at, a.target_answered_at or a.ended_at) for a in attempts if a.dialed_at):
+        total += length_ms(max(start, until), end)
+        until = max(until, end)
+    return total
 
 
 def _cause_without_leg(ended: dict[str, Any]) -> str:

@@ -66,6 +66,14 @@ def test_a_call_that_dialled_nobody_has_a_publishers_record_alone():
     assert [(r.side, told(r)) for r in found.records] == [("publisher", "no: never connected (zip_failed)")]
 
 
+def test_a_destination_of_our_own_buys_nothing_and_pays_nobody():
+    found = judged(catalog(ACME, PEAK), call("1", AT, Try("acme"), Try("", "300.000", target="office")))
+    assert [record.party for record in found.records] == ["acme", "peak"]
+    assert told(side(found, "publisher")) == "no: never connected (sold_to_nobody)"
+    alone = judged(catalog(ACME, PEAK), call("2", AT, Try("", "300.000", target="office")))
+    assert [(record.party, record.verdict) for record in alone.records] == [("peak", "no")]
+
+
 def test_a_call_to_an_unknown_number_has_no_record():
     assert judged(catalog(ACME, PEAK), call("1", AT, campaign="", publisher="")).records == ()
 

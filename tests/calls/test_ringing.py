@@ -112,6 +112,11 @@ def test_leg_that_was_never_made_among_others_is_settled_after_a_moment() -> Non
         "number": 2, "outcome": "failed", "cause": "", "sip_status": 0, "connected_ms": 0,
     }  # fmt: skip
     assert trace.call.talking
+    trace.leg_ended(60, "NORMAL_CLEARING", 1, bridged=3, by="send_bye")
+    trace.ended(60.1)
+    cdr = trace.cdr()
+    assert [(a.outcome, a.ring_ms) for a in cdr.attempts] == [("answered", 3_000), ("failed", 5_000)]
+    assert cdr.ring_ms == 5_000  # both at once, and not 8 s
 
 
 def test_caller_who_cancels_ends_all_that_ring() -> None:
