@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ from ppc_engine.storage.strict_yaml import parse_yaml
 from ppc_engine.values.errors import BadValueError, ConfigError, OutsideError
 
 LINE_CHARS_MAX = 110
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @click.command("capture")
@@ -96,9 +94,8 @@ def _captured(engine: Engine, call_id: str, keep_caller: bool) -> tuple[CDR, dic
 
 def case_text(case: dict[str, Any]) -> str:
     """One test as a list entry of YAML."""
-    given = {**case["given"], "time": _time_text(int(case["given"]["time"]))}
     text = yaml.dump(
-        [{**case, "given": given}], Dumper=_Dumper, sort_keys=False, width=LINE_CHARS_MAX, allow_unicode=True,
+        [case], Dumper=_Dumper, sort_keys=False, width=LINE_CHARS_MAX, allow_unicode=True,
         default_flow_style=None,
     )  # fmt: skip
     return "".join(f"  {line}\n" for line in text.splitlines())
@@ -114,10 +111,6 @@ class _Dumper(yaml.SafeDumper):
 def file_text(flow: str, entry: str) -> str:
     """A whole file of one test."""
     return f"flow: {flow}\ntests:\n{entry}"
-
-
-def _time_text(at: int) -> str:
-    return f"{_EPOCH + timedelta(microseconds=at):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def problems(stage: Stage, flow: str, entry: str) -> list[str]:

@@ -24,7 +24,7 @@ class Plan:
 
 
 class Agenda:
-    """Plans by time. What is answered by our own stores goes before what the switch says at the same moment."""
+    """Plans by time. Answers of our own stores, and a caller's hang-up, go before all else at the same moment."""
 
     def __init__(self, now: int) -> None:
         self.now = now

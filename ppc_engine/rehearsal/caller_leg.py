@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ppc_engine.calls.commands import Answer, BreakApp, CollectDigits, Hangup, Play, RecordMessage, Say, StartRecording
 from ppc_engine.calls.events import AppCompleted, CallEnded, Event
-from ppc_engine.rehearsal.agenda import Agenda, Plan
+from ppc_engine.rehearsal.agenda import AT_ONCE, Agenda, Plan
 from ppc_engine.rehearsal.people import MS, HangUp, People, timed_keys
 
 PROMPT_MS = 2_000  # A prompt whose length nobody said.
@@ -179,7 +179,7 @@ class CallerLeg:
             return
         self.up, self._running = False, None
         for event in self._on_over():
-            self.agenda.add(0, lambda event=event: event)  # type: ignore[misc]
+            self.agenda.add(0, lambda event=event: event, AT_ONCE)  # type: ignore[misc]
         ended = CallEnded(
             call_id=self.call_id,
             at=self.agenda.now,
@@ -190,7 +190,7 @@ class CallerLeg:
             answered_at=self.answered_at,
             ended_at=self.agenda.now,
         )
-        self.agenda.add(0, lambda: ended)
+        self.agenda.add(0, lambda: ended, AT_ONCE)
 
     def reached(self, moment: str) -> None:
         """Something happened that the caller may have waited for to hang up."""
@@ -207,7 +207,7 @@ class CallerLeg:
 
     def _leave_in(self, hang_up: HangUp) -> None:
         if self._leaving is None:
-            self._leaving = self.agenda.add(hang_up.after_ms * MS, self.leave)
+            self._leaving = self.agenda.add(hang_up.after_ms * MS, self.leave, AT_ONCE)
 
     def leave(self) -> None:
         """The caller hangs up: CANCEL before the answer, BYE after it."""

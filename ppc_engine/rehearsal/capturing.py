@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ppc_engine.billing.history import DAY_US, History
@@ -21,6 +22,8 @@ from ppc_engine.values.phone import area_code
 
 EARLIER_DAYS = 400
 EARLIER_MAX = 20
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+UNHEARD_MS = 1_000  # What is left of a prompt when the caller hangs up in the midst of it.
 OVER_LONGEST_MS = 60_000  # Beyond the longest call, when the switch ended it there.
 
 _REFUSED = {
@@ -67,7 +70,7 @@ def _given(
         "campaign": number["campaign"],
         "publisher": number["publisher"],
         "caller": caller if keep_caller else masked(caller),
-        "time": str(cdr.offered_at),
+        "time": f"{_EPOCH + timedelta(microseconds=cdr.offered_at):%Y-%m-%dT%H:%M:%S.%fZ}",
         "call_id": cdr.call_id,
     }
     for name in ("trunk", "sub_ids", "tags", "attestation", "private", "asserted_number"):
@@ -120,6 +123,14 @@ class _Told:
             for command in fact.get("c", ()):
                 if "command_id" in command:
                     self._asked[command["command_id"]] = (command, fact["e"]["at"], self._node)
+        self._never_ended(facts[-1]["e"]["at"])
+
+    def _never_ended(self, ended_at: int) -> None:
+        """What still ran when the caller left goes on for longer, or the test's caller would come too late."""
+        for command, asked_at, _ in self._asked.values():
+            prompt = command.get("prompt")
+            if prompt and not command.get("loops"):
+                self.prompts_ms[prompt] = str((ended_at - asked_at) // 1000 + UNHEARD_MS)
 
     def _decided(self, kind: str, data: Mapping[str, Any], at: int) -> None:
         if kind == "node":
@@ -136,7 +147,7 @@ class _Told:
         elif kind == "SlotRefused":
             self.full.update({base_of(cap): _amount(cap, used) for cap, (used, _) in event["full"].items()})
         elif kind in ("AppCompleted", "LookedUp"):
-            command, asked_at, node = self._asked.get(event["command_id"], ({"k": ""}, 0, ""))
+            command, asked_at, node = self._asked.pop(event["command_id"], ({"k": ""}, 0, ""))
             self._answered(command, event, node, (event["at"] - asked_at) // 1000)
 
     def _answered(self, command: Mapping[str, Any], event: Mapping[str, Any], node: str, took_ms: int) -> None:

@@ -170,8 +170,8 @@ def _targets(expect: Expect, call: Rehearsed, number: int) -> Iterator[Differenc
 def rejections(call: Rehearsed) -> dict[str, set[str]]:
     """Target -> every reason for which it was left out of some choice."""
     found: dict[str, set[str]] = {}
-    for selection in call.selections:
-        for candidate in selection.get("candidates", ()):
+    for candidates in call.choices():
+        for candidate in candidates:
             found.setdefault(candidate["target"], set()).update(r["code"] for r in candidate.get("reasons", ()))
     return found
 
@@ -179,7 +179,8 @@ def rejections(call: Rehearsed) -> dict[str, set[str]]:
 def _route_told(call: Rehearsed) -> tuple[str, ...]:
     """Why each target was left out of the first choice, and what became of those that were tried."""
     lines = []
-    for candidate in call.selections[0].get("candidates", ()) if call.selections else ():
+    choices = call.choices()
+    for candidate in choices[0] if choices else ():
         codes = [
             f"{reason['code']} ({reason['measured']}, limit {reason['limit']})"
             for reason in candidate.get("reasons", ())
@@ -229,7 +230,7 @@ def _amount(
 
 
 def _reasons(expect: Expect, call: Rehearsed, number: int) -> Iterator[Difference]:
-    left_out = rejections(call)
+    left_out = rejections(call) if expect.rejected else {}
     for target, codes in (expect.rejected or {}).items():
         found = left_out.get(target, set())
         if set(codes) != found:

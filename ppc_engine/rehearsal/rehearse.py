@@ -18,9 +18,10 @@ from ppc_engine.calls.commands import Turn
 from ppc_engine.calls.events import Event
 from ppc_engine.calls.fold import build_cdr
 from ppc_engine.calls.record import CDR
+from ppc_engine.calls.retelling import retell
 from ppc_engine.calls.state import CallContext
 from ppc_engine.rehearsal.people import People
-from ppc_engine.rehearsal.told import Visit, decisions, visits
+from ppc_engine.rehearsal.told import Visit, visits
 from ppc_engine.rehearsal.world import Offer, RehearsalError, World
 from ppc_engine.routing.cap_book import CapBook
 
@@ -31,8 +32,7 @@ OnTurn = Callable[[World, Turn], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsed:
-    """Everything that a rehearsed call came to. ``heard`` are the prompts that the caller heard, in order;
-    ``selections`` every choice among targets, with all candidates and all reasons."""
+    """Everything that a rehearsed call came to. ``heard`` are the prompts that the caller heard, in order."""
 
     facts: list[dict[str, Any]]
     cdr: CDR
@@ -40,7 +40,17 @@ class Rehearsed:
     path: tuple[Visit, ...]
     heard: tuple[str, ...]
     tags: dict[str, str]
-    selections: tuple[Mapping[str, Any], ...]
+    context: CallContext
+
+    def choices(self) -> list[list[Mapping[str, Any]]]:
+        """Every candidate of every choice among targets, with all reasons: the call is lived through once more."""
+        retold = retell(self.context, self.cdr.call_id, self.facts)
+        return [
+            retold.of(number, place).get("candidates", data.get("candidates", []))
+            for number, fact in enumerate(self.facts)
+            for place, (kind, data) in enumerate(fact.get("d", ()))
+            if kind == "selection"
+        ]
 
 
 def rehearse(
@@ -81,5 +91,5 @@ def rehearse(
         path=visits(facts),
         heard=tuple(world.caller.heard),
         tags=dict(call.state.run.tags) if call.state.run else {},
-        selections=tuple(decisions(facts, "selection")),
+        context=context,
     )
