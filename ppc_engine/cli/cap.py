@@ -45,7 +45,7 @@ def show_command(about: str, config_dir: Path, full: bool, as_json: bool) -> Non
         click.echo(json.dumps(rows))
         return
     table = Table(title="Caps, times in UTC", title_justify="left")
-    table.add_column("cap", overflow="fold")
+    table.add_column("cap", no_wrap=True)
     for name in ("used", "pending", "limit", "left"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("counts", overflow="fold")
