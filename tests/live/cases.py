@@ -266,7 +266,9 @@ STEADY: dict[str, Case] = {
     "zip-partial": zip_failed([(2.5, "902")]),
     "zip-none": zip_failed([]),
     "cap-2-of-20": capped,
-    "unknown-number": placed(CallPlan(number=UNKNOWN_NUMBER), Expect(sip="404", reason="unknown_number", outcome="unknown_number")),
+    "unknown-number": placed(
+        CallPlan(number=UNKNOWN_NUMBER), Expect(sip="404", reason="unknown_number", outcome="unknown_number")
+    ),
     "hostile": hostile,
     "private-caller": private_caller,
     "stranger": stranger,

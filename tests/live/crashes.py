@@ -99,7 +99,13 @@ def back_late(world: World) -> list[Row]:
     world.wait_over([*unseen, *fallen, *outlives])
     gone = Expect(outcome="engine_fallback", estimated=True)
     rang = Expect(outcome="engine_fallback", estimated=True, attempts=[("slower", "cancelled")])
-    refused = Expect(sip="503", outcome="engine_fallback", estimated=True, attempts=[("slower", "cancelled")])
+    refused = Expect(
+        sip="503",
+        reason="engine_fallback",
+        outcome="engine_fallback",
+        estimated=True,
+        attempts=[("slower", "cancelled")],
+    )
     talked = Expect(attempts=[("stays", "answered")], estimated=True)
     came_back = Expect(attempts=[("leaves-later", "answered")], estimated=True)
     whole = Expect(attempts=[("stays", "answered")], hung_up_by="caller")
