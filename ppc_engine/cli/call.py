@@ -21,6 +21,7 @@ from sqlalchemy import Engine
 from ppc_engine.billing.verdict import BillableRecord
 from ppc_engine.calls.record import CALL_OUTCOMES, CDR
 from ppc_engine.cli import call_control, call_export, call_text
+from ppc_engine.cli.call_capture import command as capture_command
 from ppc_engine.cli.call_ladder import build_rows, ladder_lines, plain_row
 from ppc_engine.cli.call_retold import StoredContexts, retell_stored
 from ppc_engine.cli.call_steps import build_steps, node_path, printable
@@ -251,3 +252,4 @@ command.add_command(watch_command)
 command.add_command(call_control.live_command)
 command.add_command(call_control.hangup_command)
 command.add_command(call_control.redirect_command)
+command.add_command(capture_command)

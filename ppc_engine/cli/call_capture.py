@@ -13,7 +13,6 @@ from sqlalchemy import Engine
 from ppc_engine.billing.history import History
 from ppc_engine.billing.qualification import judge
 from ppc_engine.calls.record import CDR
-from ppc_engine.cli.call import find_call, read_money
 from ppc_engine.cli.flow_stage import make_stage, names_of, stage_of
 from ppc_engine.rehearsal.capturing import capture
 from ppc_engine.rehearsal.expecting import Difference, differences
@@ -77,6 +76,8 @@ def command(ctx: click.Context, call_id: str, config_dir: Path, keep_caller: boo
 
 
 def _captured(engine: Engine, call_id: str, keep_caller: bool) -> tuple[CDR, dict[str, Any], Stage]:
+    from ppc_engine.cli.call import find_call, read_money  # That module holds this command.
+
     store = SQLCDRStore(engine)
     cdr = find_call(store, call_id)
     facts = store.read_facts(cdr.call_id)

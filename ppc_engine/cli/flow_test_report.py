@@ -45,7 +45,8 @@ def print_results(
     failed_n = sum(not result.passed for result in results)
     total_ms = sum(result.ms for result in results)
     told = f"{len(results) - failed_n} passed, {failed_n} failed in {total_ms / 1000:.2f} s"
-    each = f" ({total_ms / len(results):.1f} ms a test)" if results else ""
+    calls = sum(len(result.calls) for result in results)
+    each = f" ({calls} calls, {total_ms / calls:.1f} ms a call)" if calls else ""
     console.print(f"[{'red' if failed_n else 'green'}]{told}[/]{each}; {total_percent(covered):.0f} % visited")
 
 
