@@ -40,6 +40,11 @@ PASSWORD_WELL_KNOWN = "ClueCon"  # noqa: S105 - the password that must never be 
 KEEPALIVE = (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 2), ("TCP_KEEPCNT", 3))
 
 _READABLE, _WRITABLE = 1, 2  # Of libev.
+
+# While every answer that is owed may wait for the next event, fewer bytes than this do not wake us (SO_RCVLOWAT): more
+# than an event's head or a few answers, less than any event. Being woken costs more than what an answer says.
+GATHER_BYTES = 256
+
 _log = logging.getLogger(__name__)
 
 # What becomes of commands that were asked together: all their answers, or why there are none.
@@ -49,10 +54,13 @@ Answers = list[str] | SwitchError
 class _Question:
     """Commands written at once, and the answers that came so far."""
 
-    __slots__ = ("answers", "expected", "is_ping", "on_answers")
+    __slots__ = ("answers", "expected", "is_patient", "is_ping", "on_answers")
 
-    def __init__(self, expected: int, on_answers: Callable[[Answers], None], is_ping: bool) -> None:
+    def __init__(
+        self, expected: int, on_answers: Callable[[Answers], None], *, is_ping: bool, is_patient: bool
+    ) -> None:
         self.expected = expected
+        self.is_patient = is_patient
         self.on_answers = on_answers
         self.is_ping = is_ping
         self.answers: list[str] = []
@@ -86,6 +94,8 @@ class ESLConnection(InboundESL):
         self._on_bug = on_bug
         self._parser = framing.FrameParser()
         self._commands_sent: deque[_Question] = deque()
+        self._urgent = 0  # Questions in ``_commands_sent`` that are not patient.
+        self._wake_bytes = 1
         self._unwritten = b""
         self._watchers: dict[int, Any] = {}
         self._file = -1
@@ -152,16 +162,27 @@ class ESLConnection(InboundESL):
             raise outcome
         return outcome
 
-    def ask(self, frames: Sequence[str], on_answers: Callable[[Answers], None], *, is_ping: bool = False) -> None:
+    def ask(
+        self,
+        frames: Sequence[str],
+        on_answers: Callable[[Answers], None],
+        *,
+        is_ping: bool = False,
+        is_patient: bool = False,
+    ) -> None:
         """Write all commands at once and return; ``on_answers`` is called when all answers are there, or never will be.
 
         It is called by the event loop and must not wait. No timer is set: whoever asks so has the connection pinged,
-        and no answer is later than that of the next ping. Raises SwitchAwayError when there is no connection.
+        and no answer is later than that of the next ping. One that ``is_patient`` is read with the next event, or with
+        the ping. Raises SwitchAwayError when there is no connection.
         """
         payload = "".join([f"{checked_frame(frame)}\n\n" for frame in frames]).encode("ascii")
         if not self.connected:
             raise SwitchAwayError(self.closed_because or f"not connected to {self.address}")
-        self._commands_sent.append(_Question(len(frames), on_answers, is_ping))
+        self._commands_sent.append(_Question(len(frames), on_answers, is_ping=is_ping, is_patient=is_patient))
+        if not is_patient:
+            self._urgent += 1
+        self._gather()
         if self._unwritten:
             self._unwritten += payload
         else:
@@ -204,6 +225,7 @@ class ESLConnection(InboundESL):
                 self.handle_event(frame)
                 if not self.connected:
                     return
+            self._gather()
         except BlockingIOError:
             return  # The kernel was mistaken; it will say so again.
         except FramingError as error:
@@ -238,6 +260,8 @@ class ESLConnection(InboundESL):
         question.answers.append(text)
         if len(question.answers) == question.expected:
             self._commands_sent.popleft()
+            if not question.is_patient:
+                self._urgent -= 1
             self._notify(question, question.answers)
 
     def _notify(self, question: _Question, answers: Answers) -> None:
@@ -245,6 +269,14 @@ class ESLConnection(InboundESL):
             question.on_answers(answers)
         except Exception as error:
             self._on_bug(error)
+
+    def _gather(self) -> None:
+        """Say how many bytes are worth waking us."""
+        patient = len(self._commands_sent) > self._urgent
+        few = GATHER_BYTES if patient and not self._urgent and not self._parser.is_amid_frame else 1
+        if few != self._wake_bytes and self.connected:
+            self._wake_bytes = few
+            self.sock.setsockopt(plain_socket.SOL_SOCKET, plain_socket.SO_RCVLOWAT, few)
 
     def _write(self, payload: bytes) -> None:
         """As much as the kernel takes now; the rest when it takes more, and new commands behind it."""

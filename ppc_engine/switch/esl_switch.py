@@ -25,6 +25,7 @@ from ppc_engine.switch.connection import Answers, ESLConnection, check_password
 from ppc_engine.switch.encode import Site
 from ppc_engine.switch.errors import ChannelGoneError, SwitchAwayError
 from ppc_engine.switch.event_stream import SUBSCRIPTION, EventStream, wall_clock_us
+from ppc_engine.switch.parks_first import ParksFirst
 
 PING_EVERY_S = 1.0
 PING_ANSWER_S_MAX = 1.75  # With PING_EVERY_S and the reader's grace: dead after 3 s.
@@ -78,6 +79,7 @@ class ESLSwitch:
         self._on_state = on_state
         self._telemetry = telemetry or NoTelemetry()
         self.stream = EventStream(self._take, self._telemetry, now_us)
+        self._order = ParksFirst(self._read, lambda rest: gevent.get_hub().loop.run_callback(rest))
         self._state = SwitchState(up=False, core_uuid="", detail="not connected yet")
         self._events: ESLConnection | None = None
         self._api: ESLConnection | None = None
@@ -151,7 +153,8 @@ class ESLSwitch:
         self._reserve(command.call_id, command_id, len(frames))
         if isinstance(command, Dial) and command.returns:
             self._returning.add(command.call_id)
-        link.ask(frames, answered)
+        # A dial is granted or the call is gone, of which an event tells too.
+        link.ask(frames, answered, is_patient=isinstance(command, Dial))
 
     def extend_claim(self, call_id: str, previous_timer_id: str) -> str:
         """Arm a new dead-man's timer, then delete the previous one ("": there is none). Returns the new one's id."""
@@ -191,6 +194,12 @@ class ESLSwitch:
         It holds back the pings and all other api commands: one that takes seconds costs the connection.
         """
         return self._link(self._api).send(f"api {line}")
+
+    def _read(self, body: bytes) -> None:
+        try:
+            self.stream.read(body)
+        except Exception as error:
+            self._bug("dispatch", error)
 
     def _take(self, event: Event) -> None:
         if isinstance(event, AppCompleted):
@@ -249,7 +258,7 @@ class ESLSwitch:
         """Both connections, subscribed before anything is asked; returns the switch's Core-UUID."""
         lost = {"on_close": lambda reason: self._lost.set()}
         self._events = self._connection(
-            on_event=self.stream.read, on_bug=lambda error: self._bug("dispatch", error), **lost
+            on_event=self._order.take, on_bug=lambda error: self._bug("dispatch", error), **lost
         )
         self._events.connect()
         for frame, reply in zip(SUBSCRIPTION, self._events.send_all(SUBSCRIPTION), strict=True):

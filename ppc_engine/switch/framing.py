@@ -51,6 +51,11 @@ class FrameParser:
         self._needed = 0
         self._broken = ""
 
+    @property
+    def is_amid_frame(self) -> bool:
+        """Whether the frame that began last is not complete."""
+        return self._held > 0
+
     def feed(self, data: bytes) -> list[Frame]:
         """Frames completed by these bytes, in order. Raises FramingError when they cannot be ESL."""
         if self._broken:

@@ -219,6 +219,35 @@ def test_events_come_in_order_however_many_and_bytes_are_counted(switch: FakeESL
         assert esl.bytes_received > 900_000
 
 
+def test_a_patient_answer_is_read_with_the_next_event_and_an_urgent_one_at_once(switch: FakeESL) -> None:
+    told: list[object] = []
+    with connected(switch, on_event=told.append) as esl:
+        esl.ask(["sendmsg patient"], told.append, is_patient=True)
+        switch.wait_for_command("sendmsg patient")
+        assert esl.sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT) == connection.GATHER_BYTES
+        assert told == []
+        body = b"x" * 2 * connection.GATHER_BYTES
+        switch.connections[0].write(json_event(body))
+        switch.wait_for(lambda: len(told) == 2, "the event, and the answer before it")
+        assert told == [["+OK"], body]
+        esl.ask(["sendmsg patient too"], told.append, is_patient=True)
+        assert esl.send("api urgent") == "+OK\n"
+        assert told[2:] == [["+OK"]]
+        assert esl.sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT) == 1
+
+
+def test_the_end_of_an_event_is_read_however_short_it_is(switch: FakeESL) -> None:
+    seen: list[bytes] = []
+    with connected(switch, on_event=seen.append) as esl:
+        esl.ask(["sendmsg patient"], lambda answers: None, is_patient=True)
+        switch.wait_for_command("sendmsg patient")
+        frame = json_event(b"y" * 1_000)
+        switch.connections[0].write(frame[:-10])
+        switch.wait_for(lambda: esl.bytes_received > 900, "all but its end")
+        switch.connections[0].write(frame[-10:])
+        switch.wait_for(lambda: seen, "the event")
+
+
 def test_the_peer_is_watched_by_the_kernel_too(switch: FakeESL) -> None:
     with connected(switch) as esl:
         assert esl.sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
