@@ -20,7 +20,7 @@ from bench import ROOT
 from bench.load import Target
 from bench.memory import measure_memory
 from bench.report import summarise, table, wanted
-from bench.rounds import ARMS, World, measure_capacity, measure_cost, measure_reaction
+from bench.rounds import ARMS, World, in_turn, measure_capacity, measure_cost, measure_reaction
 from bench.switch import BenchSwitch
 
 COST_RATE, REACTION_RATE = 25.0, 30.0
@@ -116,7 +116,7 @@ def _measure(options: argparse.Namespace, directory: Path) -> tuple[dict[str, An
             _say(f"one FreeSWITCH (idle {world.idle * 100:.1f} % of a core), {options.rounds} rounds in turn")
             for number in range(options.rounds):
                 for kind, arms, run in plan:
-                    for arm in arms:
+                    for arm in in_turn(arms, number):
                         _say(f"round {number + 1}/{options.rounds}: {kind}, {arm.label}")
                         try:
                             rounds.setdefault(kind, {}).setdefault(arm.name, []).append(run(arm))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,11 @@ ARMS = {
         Arm("zip", "ppc-engine, ZIP asked", ZIP_NUMBER, keys=ZIP, ours=True),
     )
 }
+
+
+def in_turn(arms: Sequence[Arm], number: int) -> Sequence[Arm]:
+    """The order of the arms in a round: forwards and backwards in turn, so that no arm always has the tired switch."""
+    return arms[::-1] if number % 2 else arms
 
 
 @dataclass(slots=True)
