@@ -38,13 +38,13 @@ def live_command(config_dir: Path, as_json: bool) -> None:
         click.echo(json.dumps(said["live"]))
         return
     table = Table(title=f"{said['calls']} calls live", title_justify="left")
-    for name in ("call", "for", "phase", "campaign", "publisher", "number", "at node", "last target"):
+    for name in ("call", "for", "is", "campaign", "publisher", "number", "at node", "last target"):
         table.add_column(name, overflow="fold")
     now = now_us()
     for row in said["live"]:
         age = f"{max(0, now - row['offered_at']) // 1_000_000} s"
         cells = [row["call_id"], age, *(row[name] for name in ("phase", "campaign", "publisher", "dialed_number"))]
-        table.add_row(*(escape(str(cell)) for cell in (*cells, row["node"], row["target"])))
+        table.add_row(*(escape(str(cell)) for cell in (*cells, f"{row['flow']}/{row['node']}", row["target"])))
     make_console().print(table)
 
 

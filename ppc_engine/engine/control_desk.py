@@ -12,6 +12,7 @@ from typing import Any
 import gevent
 from gevent import Greenlet
 
+from ppc_engine.calls.call import Call
 from ppc_engine.engine.dispatcher import Dispatcher
 from ppc_engine.engine.operator import Operator
 from ppc_engine.values.errors import BadValueError
@@ -100,13 +101,20 @@ class ControlDesk:
 
     def _calls(self, order: Facts) -> Facts:
         """Live calls, oldest first; never more than CALLS_TOLD_MAX."""
-        states = sorted((r.call.state for r in self._dispatcher().calls.values()), key=lambda s: s.offered_at)
-        names = ("call_id", "phase", "campaign", "publisher", "dialed_number", "offered_at", "answered_at")
-        told = [{name: getattr(state, name) for name in names} for state in states[:CALLS_TOLD_MAX]]
-        for row, state in zip(told, states, strict=False):
-            row["target"] = state.attempts[-1].target if state.attempts else ""
-            row["node"] = state.run.node if state.run else ""
-        return {"live": told, "calls": len(states)}
+        calls = sorted((r.call for r in self._dispatcher().calls.values()), key=lambda call: call.state.offered_at)
+        return {"live": [_told(call) for call in calls[:CALLS_TOLD_MAX]], "calls": len(calls)}
+
+
+def _told(call: Call) -> Facts:
+    state = call.state
+    names = ("call_id", "campaign", "publisher", "dialed_number", "offered_at", "answered_at", "test")
+    return {
+        **{name: getattr(state, name) for name in names},
+        "phase": "talking" if call.talking else str(state.phase),
+        "target": state.attempts[-1].target if state.attempts else "",
+        "flow": state.run.flow if state.run else "",
+        "node": state.run.node if state.run else "",
+    }
 
 
 VERBS: dict[str, Callable[[ControlDesk, Facts], Facts]] = {
