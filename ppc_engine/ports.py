@@ -12,6 +12,7 @@ from ppc_engine.billing.verdict import BillableRecord, CallKey, Judgement
 from ppc_engine.calls.commands import Command
 from ppc_engine.calls.events import CallParked
 from ppc_engine.calls.record import CDR
+from ppc_engine.flows.history import EarlierCall
 from ppc_engine.values.errors import OutsideError
 
 
@@ -187,6 +188,20 @@ class CDRStore(Protocol):
         """Commit CDRs with their compressed facts in one transaction, and with them the qualifier's watermark: the
         offered_at of the oldest call that still has no CDR, 0 for none. Raises OutsideError when it cannot now.
         """
+
+
+class CallerCalls(Protocol):
+    """Finished calls of a caller, for look-ups in the call path. Called in a thread of its own."""
+
+    def earlier_calls(self, caller_key: str, since: int) -> list[EarlierCall]:
+        """The calls offered from ``since`` on, oldest first, test calls left out. Raises OutsideError."""
+
+
+class WebLookups(Protocol):
+    """Servers that may be asked about a call. A greenlet waits in it; it never raises."""
+
+    def fetch(self, url: str, params: Mapping[str, Any], seconds_max: float) -> tuple[str, dict[str, Any]]:
+        """Status and data of ``LookedUp``, within this time."""
 
 
 class BillingBatch(Protocol):

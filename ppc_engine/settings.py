@@ -21,6 +21,7 @@ from ppc_engine.storage.catalog_files import ENGINE_FILE, read_document
 from ppc_engine.storage.secret_files import others_may_read, read_secret
 from ppc_engine.values.document import Document
 from ppc_engine.values.errors import ConfigError, Issue
+from ppc_engine.web.lookup_hosts import LookupHosts
 
 ENVIRONMENT_PREFIX = "PPC_"
 ENVIRONMENT = "environment"
@@ -75,6 +76,8 @@ class Settings(BaseModel):
         ""  # flite:slt
     )
     secret: Annotated[SecretStr, BeforeValidator(_secret)] = SecretStr("")  # Key of the HMAC that names legs.
+
+    lookup_hosts: LookupHosts = ()  # Whom a `lookup` node may ask over HTTP; nobody else.
 
     http_host: Host = "127.0.0.1"
     http_port: Port = 9108

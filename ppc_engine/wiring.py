@@ -20,6 +20,7 @@ from ppc_engine.engine.cdr_batches import CDRBatcher
 from ppc_engine.engine.claims import Claims
 from ppc_engine.engine.control_desk import ControlDesk
 from ppc_engine.engine.dispatcher import Dispatcher, Log
+from ppc_engine.engine.lookups import Lookups
 from ppc_engine.engine.off_hub import OffHub
 from ppc_engine.engine.operator import Operator
 from ppc_engine.engine.reconcile import Reconciler
@@ -28,6 +29,7 @@ from ppc_engine.live_config import LiveConfig, Reloaded, Reloader
 from ppc_engine.ports import Clock, SwitchError
 from ppc_engine.routing.caps import list_caps
 from ppc_engine.settings import Settings
+from ppc_engine.storage.caller_calls import SQLCallerCalls
 from ppc_engine.storage.capacity import MemoryCapacityStore
 from ppc_engine.storage.catalog_files import LoadedConfig
 from ppc_engine.storage.cdrs import SQLCDRStore
@@ -37,6 +39,7 @@ from ppc_engine.storage.facts import compress_facts
 from ppc_engine.storage.journal import FileJournal
 from ppc_engine.storage.migrate import upgrade
 from ppc_engine.storage.operator_actions import SQLOperatorOrders
+from ppc_engine.storage.secret_files import read_secret
 from ppc_engine.switch.esl_switch import ESLSwitch, SwitchState
 from ppc_engine.telemetry.control import CONTROL_PATH, RELOAD_PATH, Control
 from ppc_engine.telemetry.http import MonitoringServer
@@ -44,6 +47,8 @@ from ppc_engine.telemetry.hub import HubWatch
 from ppc_engine.telemetry.metrics import Metrics
 from ppc_engine.values.errors import OutsideError
 from ppc_engine.values.places import Places
+from ppc_engine.web.http_lookup import HTTPLookups
+from ppc_engine.web.lookup_hosts import LookupServer
 
 STOP_S_MAX = 10.0
 RESYNC_RETRY_S = 1.0
@@ -80,18 +85,8 @@ class RunningEngine:
             log=log,
             monotonic=time.monotonic,
         )
-        self.switch = ESLSwitch(
-            host=settings.switch_host,
-            port=settings.switch_port,
-            password=settings.switch_password.get_secret_value(),
-            profile=settings.switch_profile,
-            prompts_dir=settings.prompts_dir,
-            claim_s=settings.claim_s,
-            on_event=lambda event: self.dispatcher.handle_event(event),
-            on_state=self._on_switch_state,
-            telemetry=metrics,
-            now_us=clock.now_us,
-        )
+        self.switch = self._make_switch(settings)
+        self.lookups = Lookups(clock, SQLCallerCalls(self.database), HTTPLookups(_lookup_servers(settings)))
         self.dispatcher = Dispatcher(
             clock=clock,
             switch=self.switch,
@@ -103,24 +98,9 @@ class RunningEngine:
             log=log,
             refusing=lambda: bool(self.journal.failed),
             paused=lambda: self.operator.paused(),
+            lookups=self.lookups,
         )
-        self.operator = Operator(
-            SQLOperatorOrders(self.database),
-            dispatcher=lambda: self.dispatcher,
-            off_hub=self.off_hub,
-            clock=clock,
-            log=log,
-            reset_cap=self._reset_cap,
-            reported=metrics.order_obeyed,
-        )
-        self.reloader = Reloader(self.config, off_hub=self.off_hub.run, now_us=clock.now_us, log=log)
-        self.desk = ControlDesk(
-            operator=self.operator,
-            dispatcher=lambda: self.dispatcher,
-            reload=lambda who: dataclasses.asdict(self.reload(who)),
-            caps=self._caps_told,
-            revision=lambda: self.config.new_call().revision,
-        )
+        self._make_desk()
         self.claims = Claims(self.dispatcher, renew_s=settings.claim_renew_s)
         self.reconciler = Reconciler(self.dispatcher, self.claims, self.config.context_of)
         self.hub_watch = HubWatch(metrics.hub_delayed, lambda seconds: log("hub_late", seconds=round(seconds, 3)))
@@ -128,6 +108,42 @@ class RunningEngine:
         self._switch = SwitchState(up=False, core_uuid="", detail="not connected yet")
         self._stepped = Signal()
         self._came_up = Signal()
+
+    def _make_desk(self) -> None:
+        """What takes orders of people."""
+        self.operator = Operator(
+            SQLOperatorOrders(self.database),
+            dispatcher=lambda: self.dispatcher,
+            off_hub=self.off_hub,
+            clock=self._clock,
+            log=self._log,
+            reset_cap=self._reset_cap,
+            reported=self.metrics.order_obeyed,
+        )
+        self.reloader = Reloader(self.config, off_hub=self.off_hub.run, now_us=self._clock.now_us, log=self._log)
+        self.desk = ControlDesk(
+            operator=self.operator,
+            dispatcher=lambda: self.dispatcher,
+            reload=lambda who: dataclasses.asdict(self.reload(who)),
+            caps=self._caps_told,
+            revision=lambda: self.config.new_call().revision,
+        )
+
+    def _make_switch(self, settings: Settings) -> ESLSwitch:
+        return ESLSwitch(
+            host=settings.switch_host,
+            port=settings.switch_port,
+            password=settings.switch_password.get_secret_value(),
+            profile=settings.switch_profile,
+            prompts_dir=settings.prompts_dir,
+            recordings_dir=settings.recordings_dir,
+            voice=settings.switch_voice,
+            claim_s=settings.claim_s,
+            on_event=lambda event: self.dispatcher.handle_event(event),
+            on_state=self._on_switch_state,
+            telemetry=self.metrics,
+            now_us=self._clock.now_us,
+        )
 
     def start(self) -> None:
         """Bring everything up. Raises PPCError, told in one line, when a part of it cannot be had."""
@@ -143,6 +159,7 @@ class RunningEngine:
         self._watch_gauges()
         self.batcher.start()
         self.supervisor.spawn("timers", lambda: self.dispatcher.timers.run(self._stopping))
+        self.supervisor.spawn("queues", lambda: self.dispatcher.queues.run(self._stopping))
         self.supervisor.spawn("claims", lambda: self.claims.run(self._stopping))
         self.supervisor.spawn("resync", self._keep_in_step)
         self.supervisor.spawn("operator", lambda: self.operator.run(self._stopping))
@@ -157,6 +174,7 @@ class RunningEngine:
         self.supervisor.stop(STOP_S_MAX)
         self.desk.stop()
         self.batcher.stop(STOP_S_MAX)
+        self.lookups.stop(STOP_S_MAX)
         self.off_hub.stop()
         self.journal.stop()
         self.monitoring.stop()
@@ -294,3 +312,22 @@ class RunningEngine:
                 log=self._log,
             ),
         )
+
+
+def _lookup_servers(settings: Settings) -> list[LookupServer]:
+    """The servers that may be asked, with their tokens. Raises OutsideError when a token cannot be read."""
+    servers = []
+    for host in settings.lookup_hosts:
+        token, problem = read_secret(host.token_file) if host.token_file else ("", "")
+        if problem:
+            raise OutsideError(f"lookup_hosts, {host.host}: {problem}")
+        servers.append(
+            LookupServer(
+                name=host.host,
+                insecure=host.insecure_http,
+                private=host.private_network,
+                token=token,
+                ca_file=host.ca_file or "",
+            )
+        )
+    return servers

@@ -47,6 +47,7 @@ OTHER = {
     "http_host": "::1", "http_port": "9000", "log_level": "debug", "log_format": "console", "claim_s": "30",
     "claim_renew_s": "5", "realtime": "false",
     "recordings_dir": "/srv/recordings", "switch_voice": "flite:slt",
+    "lookup_hosts": "api.example.com, enrich.example.com:8443",
     "test_callers": "+13105550198, +13105550199",
 }  # fmt: skip
 

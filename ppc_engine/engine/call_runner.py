@@ -22,6 +22,7 @@ from ppc_engine.calls.commands import (
     Hangup,
     JoinQueue,
     LeaveQueue,
+    LookUp,
     ReadUsage,
     ReleaseSlot,
     ReserveSlot,
@@ -172,6 +173,8 @@ class CallRunner:
             dispatcher.queues.came_free()
         elif isinstance(command, ReadUsage):
             self._answer(dispatcher.usage.read(self.call, dispatcher.clock.now_us(), dispatcher.paused()))
+        elif isinstance(command, LookUp):
+            self._look_up(command)
         elif isinstance(command, JoinQueue):
             self._answer(dispatcher.queues.join(self, command))
         elif isinstance(command, LeaveQueue):
@@ -197,6 +200,11 @@ class CallRunner:
         return self.call.could_be_served(
             dispatcher.usage.read(self.call, dispatcher.clock.now_us(), dispatcher.paused())
         )
+
+    def _look_up(self, command: LookUp) -> None:
+        known = self._dispatcher.lookups.ask(command, self.post)
+        if known is not None:
+            self._answer(known)
 
     def _answer(self, event: Event) -> None:
         """An answer of our own stores goes before whatever the switch has said meanwhile."""

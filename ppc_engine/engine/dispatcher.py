@@ -20,6 +20,7 @@ from ppc_engine.calls.record import CDR
 from ppc_engine.calls.state import CallContext
 from ppc_engine.catalog.model import TrackingNumber
 from ppc_engine.engine.call_runner import CallRunner
+from ppc_engine.engine.lookups import Lookups
 from ppc_engine.engine.queue_board import QueueBoard
 from ppc_engine.engine.timers import Timers
 from ppc_engine.engine.usage import Usage
@@ -58,12 +59,14 @@ class Dispatcher:
         refusing: Callable[[], bool] = lambda: False,
         paused: Callable[[], Mapping[str, str]] = dict,
         usage: Usage | None = None,
+        lookups: Lookups | None = None,
     ) -> None:
         self.clock = clock
         self.switch = switch
         self.journal = journal
         self.capacity = capacity
         self.usage = usage or Usage(capacity)
+        self.lookups = lookups or Lookups(clock)
         self.sink = sink
         self.context = context
         self.telemetry = telemetry
@@ -142,6 +145,7 @@ class Dispatcher:
         self.usage.settle(runner.call, cdr)
         self.telemetry.call_ended(cdr.outcome, cdr.silent_ms, cdr.end_estimated)
         self.log("call_finished", cdr.call_id, outcome=cdr.outcome, connected_ms=cdr.connected_ms)
+        self.lookups.note(cdr)
         self.sink.submit(cdr, runner.facts, runner.last_sequence)
 
     def bug(self, where: str, call_id: str, error: BaseException) -> None:

@@ -26,6 +26,7 @@ from ppc_engine.switch.encode import Site
 from ppc_engine.switch.errors import ChannelGoneError, SwitchAwayError
 from ppc_engine.switch.event_stream import SUBSCRIPTION, EventStream, wall_clock_us
 from ppc_engine.switch.parks_first import ParksFirst
+from ppc_engine.switch.pieces import RECORDINGS_DIR
 
 PING_EVERY_S = 1.0
 PING_ANSWER_S_MAX = 1.75  # With PING_EVERY_S and the reader's grace: dead after 3 s.
@@ -65,6 +66,8 @@ class ESLSwitch:
         password: str,
         profile: str,
         prompts_dir: str,
+        recordings_dir: str = RECORDINGS_DIR,
+        voice: str = "",
         on_event: Callable[[Event], None],
         on_state: Callable[[SwitchState], None],
         claim_s: int = CLAIM_S,
@@ -73,7 +76,7 @@ class ESLSwitch:
     ) -> None:
         check_password(password)
         self._host, self._port, self._password = host, port, password
-        self._site = Site(profile, prompts_dir)
+        self._site = Site(profile, prompts_dir, recordings_dir, voice)
         self._claim_s = claim_s
         self._on_event = on_event
         self._on_state = on_state

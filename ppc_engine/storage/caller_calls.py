@@ -1,0 +1,63 @@
+"""What the database knows of a caller's finished calls, for look-ups in the call path: one index read a caller."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, and_, select
+
+from ppc_engine.flows.history import EarlierCall
+from ppc_engine.storage.database import reading
+from ppc_engine.storage.schema import attempts, billable_records, calls, qualified_calls
+
+CALLS_MAX = 500  # Of one caller, the latest; nobody asks what came before.
+
+
+class SQLCallerCalls:
+    """Earlier calls by caller key, test calls left out."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def earlier_calls(self, caller_key: str, since: int) -> list[EarlierCall]:
+        """The caller's calls offered from ``since`` on, oldest first. Raises OutsideError when it cannot tell now."""
+        own = and_(calls.c.caller_key == caller_key, calls.c.offered_at >= since, ~calls.c.test)
+        columns = (calls.c.offered_at, calls.c.call_id, calls.c.campaign, calls.c.publisher, calls.c.dialed_number)
+        newest = select(*columns).where(own).order_by(calls.c.offered_at.desc()).limit(CALLS_MAX)
+        same = and_(attempts.c.offered_at == calls.c.offered_at, attempts.c.call_id == calls.c.call_id)
+        talks = (
+            select(calls.c.call_id, attempts.c.target)
+            .join(attempts, same)
+            .where(own, attempts.c.connected_at > 0)
+            .order_by(calls.c.offered_at, attempts.c.number)
+        )
+        in_force = and_(
+            qualified_calls.c.offered_at == billable_records.c.offered_at,
+            qualified_calls.c.call_id == billable_records.c.call_id,
+            qualified_calls.c.version == billable_records.c.version,
+        )
+        paid = (
+            select(billable_records.c.call_id, billable_records.c.target)
+            .join(qualified_calls, in_force)
+            .where(
+                billable_records.c.caller_key == caller_key,
+                billable_records.c.offered_at >= since,
+                billable_records.c.side == "buyer",
+                billable_records.c.verdict == "yes",
+            )
+        )
+        with reading(self._engine) as connection:
+            rows = connection.execute(newest).all()
+            talked = {row.call_id: row.target for row in connection.execute(talks)}
+            bought = {row.call_id: row.target for row in connection.execute(paid)}
+        return [
+            EarlierCall(
+                offered_at=row.offered_at,
+                call_id=row.call_id,
+                campaign=row.campaign,
+                publisher=row.publisher,
+                dialed_number=row.dialed_number,
+                connected=row.call_id in talked,
+                target=talked.get(row.call_id, ""),
+                bought_target=bought.get(row.call_id, ""),
+            )
+            for row in reversed(rows)
+        ]
