@@ -15,8 +15,8 @@ SWITCH_MS_MAX = 250  # Two sources that differ by more go to review (semantics.m
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expect:
-    """What a call must have become. ``sip`` is "answered", "cancelled" or the refusal's status code, ``reason`` the word
-    of the Reason header that came with a refusal."""
+    """What a call must have become. ``sip`` is "answered", "cancelled" or the refusal's status code, ``reason`` the
+    word of the Reason header that came with a refusal."""
 
     sip: str = "answered"
     reason: str = ""
@@ -26,6 +26,7 @@ class Expect:
     zip_code: str = ""
     hung_up_by: str = ""
     estimated: bool = False
+    together: bool = False  # The attempts rang at once: their order means nothing.
 
 
 @dataclass(slots=True)
@@ -67,7 +68,9 @@ def _judge_attempts(truth: Truth, expect: Expect, row: Row) -> list[str]:
     seen = [(attempt["target"], attempt["outcome"]) for attempt in cdr["attempts"]]
     unseen_end = expect.estimated and all(attempt["end_estimated"] for attempt in cdr["attempts"])
     known = [(target, "cancelled" if unseen_end and outcome == "failed" else outcome) for target, outcome in seen]
-    if known != list(expect.attempts):
+    if expect.together:
+        known.sort()
+    if known != (sorted(expect.attempts) if expect.together else list(expect.attempts)):
         problems.append(f"attempts {seen}, expected {list(expect.attempts)}")
     by_uuid = {leg["uuid"]: leg for leg in truth.switch_legs}
     counted: dict[str, int] = {}

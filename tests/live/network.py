@@ -28,6 +28,19 @@ TARGETS: dict[str, dict[str, Any]] = {
     "leaves": {"priority": LAST},
     "beverly-hills": {"priority": LAST, "area": {"zips": ["90210"]}},
     "new-york": {"priority": LAST, "area": {"states": ["NY"]}},
+    "together-1": {"priority": FIRST},
+    "together-2": {"priority": FIRST},
+    "together-busy": {"priority": FIRST},
+    "presses": {"priority": LAST, "whisper": "whisper_roofing", "accept": {"prompt": "press_one", "ms_max": 12_000}},
+    "never-presses": {"priority": FIRST, "accept": {"prompt": "press_one", "ms_max": 4_000}},
+    "presses-late": {"priority": FIRST, "accept": {"prompt": "press_one", "ms_max": 45_000}},
+    "sales-desk": {"priority": FIRST},
+    "service-desk": {"priority": FIRST},
+    "queued": {"priority": FIRST, "concurrency_cap": 1},
+    "queued-short": {"priority": FIRST, "concurrency_cap": 1},
+    "one-a-day": {"priority": FIRST, "caps": [{"calls": 1, "per": "day", "counted": "conversion"}]},
+    "told-little": {"priority": FIRST, "caller_id": {"show": "tracking_number"}, "headers": {"X-Token": "token"}},
+    "busy-twice": {"priority": FIRST, "redial": {"busy": 1, "after_s": 3}},
 }
 
 # Campaign -> flow and targets. "direct" rings at once; "greeted" answers first; "asked" answers and asks for the ZIP.
@@ -48,6 +61,16 @@ CAMPAIGNS: dict[str, tuple[str, list[str]]] = {
     "ringing-long-greeted": ("greeted", ["slower"]),
     "by-zip": ("asked", ["beverly-hills", "new-york"]),
     "capped": ("direct", ["capped"]),
+    "together": ("ring-all", ["together-1", "together-2", "together-busy"]),
+    "together-slow": ("ring-all", ["slow", "slower"]),
+    "press-one": ("greeted", ["never-presses", "presses"]),
+    "press-late": ("greeted", ["presses-late"]),
+    "menu": ("chosen", ["sales-desk", "service-desk"]),
+    "queue": ("held", ["queued"]),
+    "queue-short": ("held-short", ["queued-short"]),
+    "pending": ("direct", ["one-a-day", "stays"]),
+    "told-little": ("direct", ["told-little"]),
+    "redialled": ("greeted", ["busy-twice", "stays"]),
 }
 NUMBERS = {campaign: NUMBER.format(100 + index) for index, campaign in enumerate(CAMPAIGNS)}
 RECOVERING = ("recovered", "recovered-late")
@@ -58,12 +81,21 @@ _EXITS = {
     "recovered_none": "bye",
 }  # fmt: skip
 _SELL = {"type": "route", "exits": _EXITS}
+_ANSWER = {"type": "answer", "exits": {"done": "sell"}}
 _SAID = {"type": "play", "prompt": "sorry_no_match", "exits": {"done": "bye"}}
 _BYE = {"type": "hangup", "cause": "NORMAL_CLEARING"}
 _ENDS = {"sorry": _SAID, "busy": {"type": "play", "prompt": "all_busy", "exits": {"done": "bye"}}, "bye": _BYE}
 _ZIP = {
     "type": "collect_zip", "prompt": "enter_zip", "retry_prompt": "bad_zip", "tries": 3, "first_digit_ms_max": 4_000,
     "next_digit_ms_max": 2_000, "total_ms_max": 40_000, "exits": {"ok": "sell", "zip_failed": "sorry"},
+}  # fmt: skip
+_HELD = {
+    "type": "queue", "music": "hold_music", "positions": ["you_are_next", "hold_please"], "position_ms": 10_000,
+    "callers_max": 5, "wait_ms_max": 60_000, "exits": {**_EXITS, "full": "busy", "waited_too_long": "busy"},
+}  # fmt: skip
+_MENU = {
+    "type": "menu", "prompt": "menu_home", "choices": {"1": "sales", "2": "service"},
+    "exits": {"sales": "sell", "service": "serve", "no_choice": "sorry"},
 }  # fmt: skip
 FLOWS: dict[str, dict[str, Any]] = {
     "direct": {
@@ -88,6 +120,25 @@ FLOWS: dict[str, dict[str, Any]] = {
             "sell": _SELL,
             **_ENDS,
         },
+    },
+    "ring-all": {
+        "start": "answer",
+        "nodes": {"answer": _ANSWER, "sell": {**_SELL, "together": 3}, **_ENDS},
+    },
+    "chosen": {
+        "start": "answer",
+        "nodes": {
+            "answer": {"type": "answer", "exits": {"done": "choose"}},
+            "choose": _MENU,
+            "sell": {**_SELL, "targets": ["sales-desk"], "exits": dict(_EXITS)},
+            "serve": {**_SELL, "targets": ["service-desk"], "exits": dict(_EXITS)},
+            **_ENDS,
+        },
+    },
+    "held": {"start": "answer", "nodes": {"answer": _ANSWER, "sell": _HELD, **_ENDS}},
+    "held-short": {
+        "start": "answer",
+        "nodes": {"answer": _ANSWER, "sell": {**_HELD, "wait_ms_max": 5_000}, **_ENDS},
     },
 }
 

@@ -133,6 +133,11 @@ class Targets:
         words = {"answer_ms": answer_ms, "hangup_ms": hangup_ms}
         self._start(name, "buyer.xml", words, ["-rtp_echo", "-mp", str(free_ports(4))])
 
+    def presses(self, name: str, digit: str, *, press_ms: int, answer_ms: int = 300, hangup_ms: int = 120_000) -> None:
+        """As ``answers``, and keys a digit ``press_ms`` after its answer."""
+        words = {"answer_ms": answer_ms, "press_ms": press_ms, "digit": digit, "hangup_ms": hangup_ms}
+        self._start(name, "buyer_presses.xml", words, ["-rtp_echo", "-mp", str(free_ports(4))])
+
     def refuses(self, name: str, status: str, headers: str = "") -> None:
         """Says no, as ``486 Busy Here``."""
         self._start(name, "buyer_refuses.xml", {"status": status, "headers": headers}, [])

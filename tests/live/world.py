@@ -112,6 +112,22 @@ class World:
         targets.answers("slow", answer_ms=9_000)
         targets.answers("slower", answer_ms=45_000)
         targets.answers("rings", answer_ms=100_000)
+        for name in (
+            "never-presses",
+            "sales-desk",
+            "service-desk",
+            "queued",
+            "queued-short",
+            "one-a-day",
+            "told-little",
+        ):
+            targets.answers(name)
+        targets.answers("together-1", answer_ms=1_500)
+        targets.answers("together-2", answer_ms=6_000)
+        targets.presses("presses", "1", press_ms=4_000)
+        targets.presses("presses-late", "1", press_ms=14_000)
+        targets.refuses("together-busy", "486 Busy Here")
+        targets.refuses("busy-twice", "486 Busy Here")
         targets.refuses("busy", "486 Busy Here")
         targets.refuses("unavailable", "503 Service Unavailable")
         targets.refuses("moved", "302 Moved Temporarily", premium)
