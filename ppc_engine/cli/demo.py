@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ppc_engine.billing.report import summarise
 from ppc_engine.calls.record import CDR
 from ppc_engine.cli.call import explain_lines, read_money
+from ppc_engine.cli.call_retold import StoredContexts, retell_stored
 from ppc_engine.cli.call_steps import build_steps
 from ppc_engine.cli.tables import make_console, print_report
 from ppc_engine.emulator.clock import ScaledClock
@@ -84,7 +85,9 @@ def command(config_dir: Path, seed: int, calls: int, speed: float, directory: Pa
     shown = _most_telling(store.list_calls(CallFilter(), limit=calls))
     console.print("\nOne of them, step by step (ppc call explain):", highlight=False)
     version, records = read_money(database, shown)
-    for line in explain_lines(shown, build_steps(store.read_facts(shown.call_id)), records, version):
+    facts = store.read_facts(shown.call_id)
+    retold, remarks = retell_stored(StoredContexts(database), shown.call_id, facts)
+    for line in explain_lines(shown, build_steps(facts, retold), records, version, remarks=remarks):
         console.print(line, highlight=False, markup=False)
     database.dispose()
     took = time.monotonic() - started
