@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from cases import about
+from cases import SILENCE_S_MAX, about
 from judging import Expect, Row, judge
 from network import NUMBERS
 from processes import LiveError, wait_for
@@ -50,8 +50,13 @@ def back_in_time(world: World) -> list[Row]:
     ivr = world.place(CallPlan(number=NUMBERS["by-zip"], listens=True, hangup_ms=30_000), "ivr")
     ringing = world.place(CallPlan(number=NUMBERS["ringing"], hangup_ms=4_000), "ringing")
     greeted = world.place(CallPlan(number=NUMBERS["ringing-greeted"], hangup_ms=25_000), "greeted")
-    _wait_answered([*ivr, *greeted])
-    _wait_rung(world, [*ringing, *greeted])
+    several = world.place(CallPlan(number=NUMBERS["together-slow"], hangup_ms=25_000), "several")
+    asked_to_press = world.place(CallPlan(number=NUMBERS["press-late"], hangup_ms=30_000), "asked")
+    holds = world.place(CallPlan(number=NUMBERS["queue"], hangup_ms=22_000), "holds")
+    _wait_rung(world, holds)
+    queueing = world.place(CallPlan(number=NUMBERS["queue"], hangup_ms=40_000, listens=True), "queueing")
+    _wait_answered([*ivr, *greeted, *several, *asked_to_press, *queueing])
+    _wait_rung(world, [*ringing, *greeted, *several, *asked_to_press])
     time.sleep(INTO_PROMPT_S)
     world.engine.kill()
     killed_at = time.monotonic()
@@ -63,7 +68,8 @@ def back_in_time(world: World) -> list[Row]:
     for one in ivr:
         if one.phone is not None:
             one.phone.key("90210")
-    world.wait_over([*bridged, *ivr, *ringing, *greeted])
+    waiting = [*several, *asked_to_press, *holds, *queueing]
+    world.wait_over([*bridged, *ivr, *ringing, *greeted, *waiting])
     answered = Expect(attempts=[("stays", "answered")], hung_up_by="caller", connected_ms=about(BRIDGED_MS))
     slow = Expect(attempts=[("slow", "answered")], hung_up_by="caller")
     asked = Expect(attempts=[("beverly-hills", "answered")], zip_code="90210", hung_up_by="caller")
@@ -77,7 +83,26 @@ def back_in_time(world: World) -> list[Row]:
         in_ivr,
         rang_on,
         _judged("kill-ringing-answered-back-soon", world.truth(greeted), slow, f"{away}, one leg"),
+        *_judged_waiting(world, away, waiting),
     ]
+
+
+def _judged_waiting(world: World, away: str, calls: Sequence[Placed]) -> list[Row]:
+    """Killed while several rang, while a target was asked to press a key, and while a caller stood in a queue."""
+    several, asked, holds, queueing = calls
+    won = Expect(attempts=[("slow", "answered"), ("slower", "cancelled")], together=True, hung_up_by="caller")
+    pressed = Expect(attempts=[("presses-late", "answered")], hung_up_by="caller")
+    served = Expect(attempts=[("queued", "answered")], hung_up_by="caller")
+    rows = [
+        _judged("kill-several-ring-back-soon", world.truth([several]), won, f"{away}, one bridge"),
+        _judged("kill-press-one-back-soon", world.truth([asked]), pressed, f"{away}, one leg"),
+        _judged("kill-queueing-back-soon", world.truth([holds, queueing]), served, f"{away}, served in the end"),
+    ]
+    for row, call in zip(rows, ([several], [asked], [queueing]), strict=True):
+        row.problems += _ran(world.truth(call), "bridge", 1)
+    if queueing.phone is not None and queueing.phone.longest_silence_s() > SILENCE_S_MAX:
+        rows[2].problems.append(f"the caller in the queue heard nothing for {queueing.phone.longest_silence_s():.1f} s")
+    return rows
 
 
 def back_late(world: World) -> list[Row]:

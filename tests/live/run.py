@@ -18,6 +18,7 @@ from pathlib import Path
 from cases import STEADY, Case
 from crashes import CLAIM_IN_TIME_S, at_rest, back_in_time, back_late
 from judging import Row
+from ordered import orders
 from private_switch import find_switch
 from processes import LiveError, stop_all
 from routing_cases import ROUTINGS
@@ -25,7 +26,12 @@ from trunk_sipp import find_sipp
 from world import CLAIM_S, World
 
 STEADY |= ROUTINGS
-CRASHES: dict[str, Callable[[World], list[Row]]] = {"back-in-time": back_in_time, "back-late": back_late}
+# Cases that need a world of their own: its engine dies, or takes no calls.
+CRASHES: dict[str, Callable[[World], list[Row]]] = {
+    "back-in-time": back_in_time,
+    "back-late": back_late,
+    "orders": orders,
+}
 AT_ONCE = 8  # Cases of one world that run at the same time.
 CONNECTED_CAP_ALONE = ("cap-2-of-20",)  # A burst of its own: it must not stretch the other cases' clocks.
 PROBLEMS_SHOWN = 8
