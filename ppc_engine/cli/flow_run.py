@@ -19,9 +19,9 @@ from ppc_engine.cli.flow_people import TerminalPeople, parse_phone
 from ppc_engine.cli.flow_stage import database_numbers, known_flow, make_stage
 from ppc_engine.cli.flow_story import heard_lines, read_prompts
 from ppc_engine.rehearsal.cases import CALLER, Given, parse_time
-from ppc_engine.rehearsal.counters import amount_of, counter_names, filled_book
+from ppc_engine.rehearsal.counters import amount_of, counter_names
 from ppc_engine.rehearsal.people import Phone
-from ppc_engine.rehearsal.playing import Stage, offer_of, only_campaign
+from ppc_engine.rehearsal.playing import Stage, offer_of, only_campaign, others_of
 from ppc_engine.rehearsal.rehearse import Rehearsed, rehearse
 from ppc_engine.rehearsal.world import World
 from ppc_engine.routing.caps import is_slot
@@ -174,5 +174,4 @@ def _run(
         f"          {given.caller} dials {number.number}: campaign {number.campaign}, publisher {number.publisher}"
     )
     context = stage.context_of(flow, number)
-    book = filled_book(given.counters, context.catalog, offer.at, [number])
-    return rehearse(context, offer, people, book, on_turn=on_turn)
+    return rehearse(context, offer, people, others_of(given, context.catalog, number), on_turn=on_turn)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from ppc_engine.billing.history import DAY_US, History
@@ -20,6 +22,7 @@ from ppc_engine.values.errors import BadValueError
 from ppc_engine.values.money import format_micros
 from ppc_engine.values.phone import area_code
 
+PACE = "/pace"  # How fast calls went before is nothing that a test can be given.
 EARLIER_DAYS = 400
 EARLIER_MAX = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -81,8 +84,10 @@ def _given(
     given |= {
         "digits": told.digits,
         "buyers": _phones(cdr.attempts, told.dialed_in),
-        "counters": {**told.used, **told.full},
+        "counters": told.counters(),
+        "changes": told.changes(cdr.offered_at),
         "paused": told.paused,
+        "stats": told.stats,
         "lookups": told.lookups,
         "messages_ms": told.messages_ms,
         "prompts_ms": told.prompts_ms,
@@ -106,14 +111,17 @@ class _Told:
 
     def __init__(self, facts: Facts) -> None:
         self.digits: dict[str, list[str]] = {}
-        self.used: dict[str, str] = {}
-        self.full: dict[str, str] = {}
         self.paused: dict[str, str] = dict(facts[0]["e"].get("paused", {}))
+        self.stats: dict[str, str] = {}
         self.lookups: dict[str, Any] = {}
         self.messages_ms: dict[str, str] = {}
         self.prompts_ms: dict[str, str] = {}
         self.dialed_in: dict[str, str] = {}
         self.entered: dict[str, int] = {}
+        self._reads: list[tuple[int, dict[str, tuple[str, int]]]] = []
+        self._refused: dict[str, tuple[str, int]] = {}
+        self._reserving: dict[str, dict[str, int]] = {}
+        self._own: Counter[str] = Counter()
         self._node = ""
         self._asked: dict[str, tuple[Mapping[str, Any], int, str]] = {}
         for fact in facts:
@@ -121,6 +129,8 @@ class _Told:
             for kind, data in fact.get("d", ()):
                 self._decided(kind, data, fact["e"]["at"])
             for command in fact.get("c", ()):
+                if command["k"] == "ReserveSlot":
+                    self._reserving[command["lease_id"]] = {cap: held[0] for cap, held in command["caps"].items()}
                 if "command_id" in command:
                     self._asked[command["command_id"]] = (command, fact["e"]["at"], self._node)
         self._never_ended(facts[-1]["e"]["at"])
@@ -141,14 +151,41 @@ class _Told:
 
     def _happened(self, event: Mapping[str, Any]) -> None:
         kind = event["k"]
-        if kind == "UsageRead" and not self.used:
-            self.used = {base_of(cap): _amount(cap, used) for cap, used in event.get("used", {}).items() if used}
-            self.paused.update(event.get("paused", {}))
+        if kind == "UsageRead":
+            self._read(event)
+        elif kind == "SlotReserved":
+            self._own.update({cap: amount for cap, amount in self._reserving[event["lease_id"]].items() if "/" in cap})
         elif kind == "SlotRefused":
-            self.full.update({base_of(cap): _amount(cap, used) for cap, (used, _) in event["full"].items()})
+            full = {cap: used for cap, (used, _) in event["full"].items() if not cap.endswith(PACE)}
+            self._refused.update({base_of(cap): (cap, used) for cap, used in full.items()})
+            if self._reads:  # Somebody was faster: as if it had been full when usage was read.
+                self._reads[-1][1].update({base_of(cap): (cap, used) for cap, used in full.items()})
         elif kind in ("AppCompleted", "LookedUp"):
             command, asked_at, node = self._asked.pop(event["command_id"], ({"k": ""}, 0, ""))
             self._answered(command, event, node, (event["at"] - asked_at) // 1000)
+
+    def _read(self, event: Mapping[str, Any]) -> None:
+        used = {cap: use for cap, use in event.get("used", {}).items() if use and not cap.endswith(PACE)}
+        others = {base_of(cap): (cap, max(0, use - self._own[cap])) for cap, use in used.items()}
+        if not self._reads:
+            self.stats = {target: str(value) for target, value in event.get("stats", {}).items()}
+            self.paused.update(event.get("paused", {}))
+        self._reads.append((event["at"], others))
+
+    def counters(self) -> dict[str, str]:
+        """What others used when this call first looked."""
+        first = self._reads[0][1] if self._reads else self._refused
+        return {name: _amount(cap, used) for name, (cap, used) in first.items()}
+
+    def changes(self, offered_at: int) -> list[dict[str, Any]]:
+        """What others used from some moment on, between two looks; what was not full any more was somebody's end."""
+        found = []
+        for (before_at, before), (at, now) in pairwise(self._reads):
+            changed = {name: _amount(cap, used) for name, (cap, used) in now.items() if before.get(name) != (cap, used)}
+            changed |= {name: "0" for name in before if name not in now}
+            if changed:
+                found.append({"after_ms": _ms(offered_at, (before_at + at) // 2), "counters": changed})
+        return found
 
     def _answered(self, command: Mapping[str, Any], event: Mapping[str, Any], node: str, took_ms: int) -> None:
         if command["k"] == "CollectDigits":

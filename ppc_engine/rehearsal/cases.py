@@ -113,13 +113,22 @@ class EarlierCall(Model):
     converted: Annotated[tuple[Literal["buyer", "publisher"], ...], BeforeValidator(_listed)] = ()
 
 
-class Given(Model):
-    """The world of a test. ``counters`` are caps in use, ``calls`` how many calls (of other ids) are made of it.
+class Change(Model):
+    """From this moment after the offer on, other calls use this much of these caps."""
 
-    ``asserted_number``, ``attestation`` and ``tags`` are what the trunk says of the caller; only a trusted one is
-    believed. ``lookups`` are by node, or by kind (history, velocity, http); history is found in ``history`` by itself.
-    ``frees``: moments after the offer at which one unit of a counter comes free; ``line``: how many callers wait in a
-    queue before this one, and take what comes free first.
+    after_ms: Milliseconds
+    counters: dict[str, Text]
+
+
+class Given(Model):
+    """The world of a test. ``calls``: how many calls (of other ids) are made of it.
+
+    ``counters`` are caps in use by other calls, ``changes`` what they use from later moments on, ``frees`` moments (ms
+    after the offer) at which one unit of a counter comes free; ``line``: how many callers wait in a queue before this
+    one, and take what comes free first; ``stats``: what an order other than by weight goes by, by target (the higher
+    the better). ``asserted_number``, ``attestation``, ``private`` and ``tags`` are what the trunk says of the caller;
+    only a trusted one is believed. ``lookups`` are by node, or by kind (history, velocity, http); history is found in
+    ``history`` by itself.
     """
 
     number: E164 | None = None
@@ -137,8 +146,10 @@ class Given(Model):
     buyers: dict[str, Phones] = {}
     caller_hangs_up: AnyHangUp | None = None
     counters: dict[str, Text] = {}
+    changes: tuple[Change, ...] = ()
     frees: dict[str, Annotated[tuple[Milliseconds, ...], BeforeValidator(_listed)]] = {}
     line: Annotated[int, Field(ge=0, le=10_000)] = 0
+    stats: dict[Slug, Annotated[int, Field(ge=-(10**15), le=10**15)]] = {}
     paused: Annotated[dict[str, Text], BeforeValidator(_with_reasons)] = {}
     history: tuple[EarlierCall, ...] = ()
     lookups: dict[str, Found] = {}

@@ -1,13 +1,13 @@
-"""Caps in use at the beginning of a rehearsed call, as a test writes them: without the period, which is that of its
-time. ``target:acme-la: 2`` are slots, ``target:acme-la/connect/day: 49`` calls, ``buyer:acme/revenue/month: 950.00``
-money."""
+"""What other calls use of caps in a rehearsal, as a test writes it: without the period, which is that of its time.
+
+``target:acme-la: 2`` are slots, ``target:acme-la/connect/day: 49`` calls, ``buyer:acme/revenue/month: 950.00`` money.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 from ppc_engine.catalog.model import Catalog, TrackingNumber
-from ppc_engine.rehearsal.line import GIVEN
 from ppc_engine.routing.cap_book import CapBook
 from ppc_engine.routing.caps import MONEY, base_of, is_slot, list_caps, measure_of
 from ppc_engine.values.money import parse_micros
@@ -29,18 +29,25 @@ def counter_names(catalog: Catalog, numbers: Iterable[TrackingNumber] = ()) -> f
     return frozenset(base_of(state.key) for state in list_caps(catalog, 0, numbers))
 
 
-def filled_book(
-    counters: Mapping[str, str], catalog: Catalog, at: int, numbers: Iterable[TrackingNumber] = ()
-) -> CapBook:
-    """A book in which other calls use this much."""
-    book = CapBook()
-    keys = {}
-    if any(not is_slot(name) for name in counters):
-        keys = {base_of(state.key): state.key for state in list_caps(catalog, at, numbers)}
-    for name, written in counters.items():
-        amount = amount_of(name, written)
-        if is_slot(name):
-            book.restore(f"{GIVEN}{name}", {name: amount})
-        else:
-            book.seed({keys[name]: amount})
-    return book
+class Others:
+    """The other calls of a rehearsal: what they use of each cap, in ``book``, in the period of ``at``."""
+
+    def __init__(self, catalog: Catalog, at: int, numbers: Iterable[TrackingNumber] = ()) -> None:
+        self.book = CapBook()
+        self._keys = {base_of(state.key): state.key for state in list_caps(catalog, at, numbers)}
+
+    def use(self, counters: Mapping[str, str]) -> None:
+        """From now on they use this much of these caps."""
+        for name, written in counters.items():
+            lease, key = f"others:{name}", self._key(name)
+            self.book.give(lease, {key: self.book.held(lease).get(key, 0)})
+            amount = amount_of(name, written)
+            if amount:
+                self.book.restore(lease, {key: amount})
+
+    def free(self, name: str) -> None:
+        """One of them ends, if there is one."""
+        self.book.give(f"others:{name}", {self._key(name): 1})
+
+    def _key(self, name: str) -> str:
+        return name if is_slot(name) else self._keys[name]

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ppc_engine.calls.commands import JoinQueue, LeaveQueue
 from ppc_engine.calls.events import Event, QueueFull, QueueJoined, QueueTurn
 from ppc_engine.rehearsal.agenda import AT_ONCE, Agenda
+from ppc_engine.rehearsal.counters import Others
 from ppc_engine.rehearsal.people import MS
-from ppc_engine.routing.cap_book import CapBook
-
-GIVEN = "given:"  # What leases of the other calls begin with.
 
 
 class Line:
     """``ahead`` callers wait already, and each takes one unit that comes free. ``frees`` maps a counter to the
-    milliseconds after the offer at which one of its units does."""
+    milliseconds after the offer at which one of its units does; ``changes`` are (milliseconds, what others use then).
+    """
 
     def __init__(
-        self, agenda: Agenda, call_id: str, book: CapBook, ahead: int, frees: Mapping[str, tuple[int, ...]]
+        self,
+        agenda: Agenda,
+        call_id: str,
+        others: Others,
+        *,
+        ahead: int,
+        frees: Mapping[str, tuple[int, ...]],
+        changes: Sequence[tuple[int, Mapping[str, str]]],
     ) -> None:
         self._agenda = agenda
         self._call_id = call_id
-        self._book = book
+        self._others = others
         self._ahead = ahead
         self._queue = ""
         for cap, moments in frees.items():
             for after_ms in moments:
                 agenda.add(after_ms * MS, lambda cap=cap: self._freed(cap))  # type: ignore[misc]
+        for after_ms, counters in changes:
+            agenda.add(after_ms * MS, lambda counters=counters: self._changed(counters))  # type: ignore[misc]
 
     def join(self, command: JoinQueue) -> None:
         """Answered at once: the place in the line, or that it is full. A limit of 0 refuses nobody."""
@@ -51,7 +59,14 @@ class Line:
         if self._ahead:
             self._ahead -= 1
             return None
-        self._book.give(f"{GIVEN}{cap}", {cap: 1})
+        self._others.free(cap)
+        return self._turn()
+
+    def _changed(self, counters: Mapping[str, str]) -> Event | None:
+        self._others.use(counters)
+        return None if self._ahead else self._turn()
+
+    def _turn(self) -> Event | None:
         if not self._queue:
             return None
         return QueueTurn(call_id=self._call_id, at=self._agenda.now, queue=self._queue)

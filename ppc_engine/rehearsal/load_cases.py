@@ -142,10 +142,16 @@ class _Checker:
         for key in ("counters", "paused"):
             for subject in getattr(given, key):
                 self._subject((*path, key, subject), subject)
+        for name in given.stats:
+            self.known((*path, "stats", name), "target", name, catalog.targets)
         for name in given.frees:
             self.known((*path, "frees", name), "counter of this test", name, given.counters)
         for name, written in given.counters.items():
             self._counter((*path, "counters", name), name, written)
+        for index, change in enumerate(given.changes):
+            for name, written in change.counters.items():
+                self._subject((*path, "changes", index, "counters", name), name)
+                self._counter((*path, "changes", index, "counters", name), name, written)
         if given.caller_hangs_up is not None and given.caller_hangs_up.node is not None:
             self.known((*path, "caller_hangs_up", "node"), "node", given.caller_hangs_up.node, self._nodes)
         for index, earlier in enumerate(given.history):

@@ -13,7 +13,7 @@ from ppc_engine.billing.history import Conversion, History, Occasion
 from ppc_engine.calls.state import CallContext
 from ppc_engine.catalog.model import Campaign, Catalog, TrackingNumber
 from ppc_engine.rehearsal.cases import EarlierCall, Given
-from ppc_engine.rehearsal.counters import filled_book
+from ppc_engine.rehearsal.counters import Others
 from ppc_engine.rehearsal.people import MS, Script
 from ppc_engine.rehearsal.rehearse import Rehearsed, rehearse
 from ppc_engine.rehearsal.world import Offer
@@ -42,8 +42,7 @@ class Stage:
         history = history_of(given, offer, number, context.catalog)
         earlier = [(one, _occasion(n, one, offer, number, context.catalog)) for n, one in enumerate(given.history)]
         people = script_of(given, earlier)
-        book = filled_book(given.counters, context.catalog, offer.at, [number])
-        return rehearse(context, offer, people, book, history=history)
+        return rehearse(context, offer, people, others_of(given, context.catalog, number), history=history)
 
     def number_of(self, flow: str, given: Given) -> TrackingNumber:
         """The number that is dialled, with the campaign and the publisher that the test or the number's row names."""
@@ -65,6 +64,14 @@ class Stage:
                 catalog = dataclasses.replace(catalog, campaigns={**catalog.campaigns, campaign.id: changed})
             self._contexts[key] = dataclasses.replace(self.context, catalog=catalog, numbers={number.number: number})
         return self._contexts[key]
+
+
+def others_of(given: Given, catalog: Catalog, number: TrackingNumber) -> Others:
+    """What other calls use of caps when this one comes."""
+    assert given.time is not None
+    others = Others(catalog, given.time, [number])
+    others.use(given.counters)
+    return others
 
 
 def script_of(given: Given, earlier: Sequence[tuple[EarlierCall, Occasion]] = ()) -> Script:
@@ -91,7 +98,9 @@ def offer_of(given: Given, dialed_number: str, call_id: str) -> Offer:
         sub_ids=given.sub_ids,
         paused=given.paused,
         frees={cap: tuple(after) for cap, after in given.frees.items()},
+        changes=tuple((change.after_ms, change.counters) for change in given.changes),
         line=given.line,
+        stats=given.stats,
         tags=given.tags,
         asserted_number=given.asserted_number,
         attestation=given.attestation,

@@ -20,10 +20,10 @@ from ppc_engine.calls.fold import build_cdr
 from ppc_engine.calls.record import CDR
 from ppc_engine.calls.retelling import retell
 from ppc_engine.calls.state import CallContext
+from ppc_engine.rehearsal.counters import Others
 from ppc_engine.rehearsal.people import People
 from ppc_engine.rehearsal.told import Visit, visits
 from ppc_engine.rehearsal.world import Offer, RehearsalError, World
-from ppc_engine.routing.cap_book import CapBook
 
 EVENTS_MAX = 5_000  # A call of more events than this goes round in circles.
 
@@ -57,17 +57,17 @@ def rehearse(
     context: CallContext,
     offer: Offer,
     people: People,
-    book: CapBook,
+    others: Others,
     *,
     history: History | None = None,
     on_turn: OnTurn | None = None,
 ) -> Rehearsed:
-    """Let a call happen. ``on_turn`` is told of every turn before its commands are performed.
+    """Let a call happen, while ``others`` use caps. ``on_turn`` is told of a turn before its commands are performed.
 
     Raises RehearsalError when the call can never end, or does what this rehearsal does not know.
     """
     call = Call.new(context, offer.call_id)
-    world = World(call, offer, people, book)
+    world = World(call, offer, people, others)
     facts: list[dict[str, Any]] = []
     event: Event | None = world.parked()
     while event is not None:

@@ -39,10 +39,10 @@ from ppc_engine.calls.events import CallParked, Event, LookedUp, SlotRefused, Sl
 from ppc_engine.calls.usage import read_usage
 from ppc_engine.rehearsal.agenda import AT_ONCE, Agenda, Plan
 from ppc_engine.rehearsal.caller_leg import CallerLeg
+from ppc_engine.rehearsal.counters import Others
 from ppc_engine.rehearsal.line import Line
 from ppc_engine.rehearsal.people import MS, People
 from ppc_engine.rehearsal.target_legs import TargetLegs
-from ppc_engine.routing.cap_book import CapBook
 from ppc_engine.routing.usage import UsageBoard
 from ppc_engine.values.errors import PPCError
 
@@ -72,21 +72,25 @@ class Offer:
     private: bool = False
     prompts_ms: Mapping[str, int] = field(default_factory=dict)
     frees: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    changes: tuple[tuple[int, Mapping[str, str]], ...] = ()
     line: int = 0
+    stats: Mapping[str, int] = field(default_factory=dict)
 
 
 class World:
     """Switch, stores and people around one call."""
 
-    def __init__(self, call: Call, offer: Offer, people: People, book: CapBook) -> None:
+    def __init__(self, call: Call, offer: Offer, people: People, others: Others) -> None:
         self.agenda = Agenda(offer.at)
         self.finished = False
         self._call = call
         self._offer = offer
         self._people = people
-        self._book = book
-        self._board = UsageBoard(book, told=False)
-        self._line = Line(self.agenda, offer.call_id, book, offer.line, offer.frees)
+        self._book = others.book
+        self._board = UsageBoard(others.book, told=False)
+        self._line = Line(
+            self.agenda, offer.call_id, others, ahead=offer.line, frees=offer.frees, changes=offer.changes
+        )
         self._timers: dict[str, Plan] = {}
         self.caller = CallerLeg(
             self.agenda,
@@ -197,7 +201,10 @@ class World:
             raise RehearsalError(f"lease {command.lease_id} was given back twice")
 
     def _read_usage(self, _command: ReadUsage) -> None:
-        self._answer(read_usage(self._call, self._board, self.agenda.now, self._offer.paused))
+        read = read_usage(self._call, self._board, self.agenda.now, self._offer.paused)
+        if self._call.order() != "priority_weight":
+            read.stats = {**read.stats, **self._offer.stats}
+        self._answer(read)
 
     def _look_up(self, command: LookUp) -> None:
         """What the test says that is found; what took longer than the call would wait was a time-out."""

@@ -10,10 +10,10 @@ from ppc_engine.calls.call import Call
 from ppc_engine.calls.commands import Command
 from ppc_engine.calls.events import event_from_plain
 from ppc_engine.rehearsal import rehearse as rehearsing
+from ppc_engine.rehearsal.counters import Others
 from ppc_engine.rehearsal.people import Script
 from ppc_engine.rehearsal.playing import offer_of
 from ppc_engine.rehearsal.world import RehearsalError, World
-from ppc_engine.routing.cap_book import CapBook
 from tests.rehearsal.workshop import play, play_all, stage, told
 
 SELL = ["hello.done", "ask.ok"]
@@ -232,7 +232,7 @@ class Sing(Command):
 
 def test_a_command_that_is_not_known_ends_the_rehearsal(at):
     given_ = play_offer(at)
-    world = World(Call.new(at.context, "c1"), given_, Script(), CapBook())
+    world = World(Call.new(at.context, "c1"), given_, Script(), Others(at.context.catalog, 0))
     with pytest.raises(RehearsalError, match="does not know the command Sing"):
         world.perform([Sing(call_id="c1")])
 
