@@ -11,8 +11,9 @@ from typing import Any
 
 from ppc_engine.ports import LiveChannel, SwitchError
 from ppc_engine.switch.connection import ESLConnection
-from ppc_engine.switch.decode import CALL_ID, MalformedError, decode_dump, load
+from ppc_engine.switch.decode import decode_dump
 from ppc_engine.switch.encode import dump
+from ppc_engine.switch.headers import CALL_ID, MalformedError, load
 
 LISTING_S_MAX = 30.0  # The switch may be slow just when it has much to list.
 DUMPS_AT_ONCE = 50  # About 400 KB of answers on their way at a time.

@@ -8,36 +8,32 @@ Header sets and orders: esl-transcripts; meaning and moment of each variable: fr
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from ppc_engine.calls.events import AppCompleted, CallEnded, CallHungUp, CallParked, Event, LegBridged, LegEnded
 from ppc_engine.ports import LiveChannel
+from ppc_engine.switch.decode_caller import attestation, is_private, tags
+from ppc_engine.switch.headers import (
+    CALL_ID,
+    Headers,
+    MalformedError,
+    clock,
+    digits,
+    number,
+    required_stamp,
+    text,
+    uuid,
+)
 
-TEXT_CHARS_MAX = 128
 DIGITS_CHARS_MAX = 128  # The switch's own buffer of play_and_get_digits.
-DIGITS_MAX = 17  # Of a number; microseconds since 1970 have 16 until the year 2286.
 
-CALL_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 COMMAND_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([0-9]{1,6})")
 
 # Which headers of the caller's INVITE become sub-ids; every other header of a stranger is ignored.
 SUB_IDS = {"sub_id": "variable_sip_h_X-Sub-ID"} | {f"sub_id_{n}": f"variable_sip_h_X-Sub-ID-{n}" for n in range(1, 6)}
-
-# What a way in may say of the caller; the core believes it of trusted trunks alone.
-TAGS_MAX = 30
-_TAG_HEADERS = (b"variable_sip_h_X-Tag-", b"variable_sip_h_X-Zip")
-_TAG_HEADER = re.compile(r"variable_sip_h_X-Tag-([A-Za-z][A-Za-z0-9-]{0,63})")
-_ATTESTATIONS = {
-    "variable_sip_verstat_detailed": re.compile(r"TN-Validation-Passed-([ABC])"),
-    "variable_sip_h_P-Attestation-Indicator": re.compile(r"([ABC])"),
-    "variable_sip_h_X-Attestation": re.compile(r"([ABC])"),
-}
 
 _SIP_STATUSES = (
     "variable_sip_term_status",
@@ -52,58 +48,9 @@ _READ_WHOLE = frozenset(("CHANNEL_PARK", "CHANNEL_HANGUP_COMPLETE"))
 # Applications that the dialplan's execute_on_pre_bridge runs inside a bridge, hiding its name (seen in uuid_dump).
 _WITHIN_BRIDGE = frozenset(("bridge", "sched_cancel"))
 
-_QUOTE = ord('"')
-_LATE_NAMES = ("variable_", "Application", "Bridge-")
 _HEAD = b'{"Event-Name":"'
 _APPLICATION_UUID = b'"Application-UUID":"'
 _COMMAND_ID_BYTES = re.compile(COMMAND_ID.pattern.encode() + b'"')
-
-
-class MalformedError(ValueError):
-    """An event that lacks what its kind always has, or is no JSON object."""
-
-
-class Headers:
-    """The headers of one event, each found where it stands: of 250 headers in 10 KB only a handful may be wanted.
-
-    Finding is as sure as parsing: within a JSON string every quote is escaped, so a quoted name with a colon behind it
-    can only be a key, whatever a stranger wrote into a value. A value that is not plain ASCII text, or is a list, has
-    the whole object parsed after all.
-    """
-
-    __slots__ = ("_body", "_parsed")
-
-    def __init__(self, body: bytes) -> None:
-        if not (body.startswith(b"{") and body.endswith(b"}")):
-            raise MalformedError("not a JSON object")
-        self._body = body
-        self._parsed: Mapping[str, Any] | None = None
-
-    def all(self) -> Mapping[str, Any]:
-        """Every header."""
-        if self._parsed is None:
-            self._parsed = load(self._body)
-        return self._parsed
-
-    def holds(self, names: tuple[bytes, ...]) -> bool:
-        """Whether any of these stands anywhere in the event."""
-        return any(name in self._body for name in names)
-
-    def get(self, name: str) -> Any:
-        """A header's value, None where there is none."""
-        if self._parsed is not None:
-            return self._parsed.get(name)
-        body = self._body
-        key = b'"%s":' % name.encode()
-        # Variables come behind all else, and what an event adds of its own comes last.
-        at = body.rfind(key) if name.startswith(_LATE_NAMES) else body.find(key)
-        if at < 0:
-            return None
-        start = at + len(key) + 1
-        value = body[start : body.find(b'"', start)]
-        if body[start - 1] == _QUOTE and value.isascii() and b"\\" not in value:
-            return value.decode()
-        return self.all().get(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +70,7 @@ def event_name(body: bytes) -> str:
         if end > 0:
             return body[len(_HEAD) : end].decode("ascii", "replace")
     try:
-        return _text(Headers(body), "Event-Name")
+        return text(Headers(body), "Event-Name")
     except MalformedError:
         return ""
 
@@ -152,17 +99,17 @@ def decode_dump(body: bytes, timer_ids: Mapping[str, tuple[str, ...]]) -> LiveCh
     headers = Headers(body)
     if not _is_claimed(headers):
         return None
-    call_id = _uuid(headers, "Unique-ID")
-    bond = _text(headers, "variable_signal_bond")
+    call_id = uuid(headers, "Unique-ID")
+    bond = text(headers, "variable_signal_bond")
     armed = timer_ids.get(call_id, ())
-    first = _digits(headers, "variable_last_sched_id")
+    first = digits(headers, "variable_last_sched_id")
     return LiveChannel(
         call_id=call_id,
         app=_running_app(headers),
-        answered_at=_number(headers, "Caller-Channel-Answered-Time"),
+        answered_at=number(headers, "Caller-Channel-Answered-Time"),
         bridged_leg_id=bond if CALL_ID.fullmatch(bond) else "",
         variables={
-            name.removeprefix("variable_"): _text(headers, name)
+            name.removeprefix("variable_"): text(headers, name)
             for name in headers.all()
             if name.startswith("variable_ppc_")
             or name in ("variable_transfer_after_bridge", "variable_hangup_after_bridge")
@@ -170,20 +117,6 @@ def decode_dump(body: bytes, timer_ids: Mapping[str, tuple[str, ...]]) -> LiveCh
         timer_ids=armed if not first or first in armed else (*armed, first),
         parked=_parked(headers),
     )
-
-
-def load(body: bytes) -> Headers:
-    """A JSON object of the switch, whose strings may hold any bytes. Raises MalformedError."""
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        try:
-            value = json.loads(body.decode("utf-8", "replace"), strict=False)
-        except (ValueError, RecursionError) as error:
-            raise MalformedError("not JSON") from error
-    if not isinstance(value, dict):
-        raise MalformedError("not a JSON object")
-    return value
 
 
 def _is_ours(body: bytes) -> bool:
@@ -198,72 +131,43 @@ def _is_claimed(headers: Headers) -> bool:
 def _parked(headers: Headers) -> CallParked | None:
     if not _is_claimed(headers):
         return None
-    asserted = _text(headers, "variable_sip_P-Asserted-Identity")
-    trunk = _text(headers, "variable_ppc_trunk") or _text(headers, "variable_acl_token")
+    asserted = text(headers, "variable_sip_P-Asserted-Identity")
+    trunk = text(headers, "variable_ppc_trunk") or text(headers, "variable_acl_token")
     return CallParked(
-        call_id=_uuid(headers, "Unique-ID"),
-        at=_required_stamp(headers, "Event-Date-Timestamp"),
-        core_uuid=_uuid(headers, "Core-UUID"),
-        dialed_number=_text(headers, "variable_ppc_dialed_number"),
-        caller_number=_text(headers, "Caller-Caller-ID-Number"),
-        caller_name=_text(headers, "Caller-Caller-ID-Name"),
-        offered_at=_required_stamp(headers, "Caller-Channel-Created-Time"),
-        answered_at=_number(headers, "Caller-Channel-Answered-Time"),
-        trunk=trunk or _text(headers, "variable_sip_network_ip"),
-        dialplan=_number(headers, "variable_ppc_dialplan"),
-        timer_id=_digits(headers, "variable_last_sched_id"),
-        sub_ids={key: _text(headers, name) for key, name in SUB_IDS.items() if headers.get(name) is not None},
+        call_id=uuid(headers, "Unique-ID"),
+        at=required_stamp(headers, "Event-Date-Timestamp"),
+        core_uuid=uuid(headers, "Core-UUID"),
+        dialed_number=text(headers, "variable_ppc_dialed_number"),
+        caller_number=text(headers, "Caller-Caller-ID-Number"),
+        caller_name=text(headers, "Caller-Caller-ID-Name"),
+        offered_at=required_stamp(headers, "Caller-Channel-Created-Time"),
+        answered_at=number(headers, "Caller-Channel-Answered-Time"),
+        trunk=trunk or text(headers, "variable_sip_network_ip"),
+        dialplan=number(headers, "variable_ppc_dialplan"),
+        timer_id=digits(headers, "variable_last_sched_id"),
+        sub_ids={key: text(headers, name) for key, name in SUB_IDS.items() if headers.get(name) is not None},
         asserted_number=asserted,
-        from_number=_text(headers, "variable_sip_from_user") if asserted else "",
-        attestation=_attestation(headers),
-        private=_is_private(headers),
-        tags=_tags(headers),
+        from_number=text(headers, "variable_sip_from_user") if asserted else "",
+        attestation=attestation(headers),
+        private=is_private(headers),
+        tags=tags(headers),
     )
-
-
-def _attestation(headers: Headers) -> str:
-    """A, B or C: as the switch itself has verified, else as the carrier says (freeswitch.md 4.6)."""
-    for name, pattern in _ATTESTATIONS.items():
-        match = pattern.fullmatch(_text(headers, name))
-        if match is not None:
-            return match[1]
-    return ""
-
-
-def _is_private(headers: Headers) -> bool:
-    """Whether the caller asked that nobody be shown the number (Privacy: id, RFC 3323; the switch reads it so)."""
-    return headers.get("Caller-Privacy-Hide-Number") == "true" or "id" in _text(headers, "variable_sip_Privacy").split(
-        ";"
-    )
-
-
-def _tags(headers: Headers) -> dict[str, str]:
-    """Tags of the caller's INVITE: X-Tag-NAME, and X-Zip as zip_code. Most calls have none, and cost one search."""
-    if not headers.holds(_TAG_HEADERS):
-        return {}
-    found = {}
-    for header in sorted(headers.all()):
-        match = _TAG_HEADER.fullmatch(header)
-        if match is not None and len(found) < TAGS_MAX:
-            found[match[1].lower().replace("-", "_")] = _text(headers, header)
-    zip_code = _text(headers, "variable_sip_h_X-Zip")
-    return {**found, "zip_code": zip_code} if zip_code else found
 
 
 def _app_completed(headers: Headers) -> AppCompleted | None:
-    command_id = _text(headers, "Application-UUID")
+    command_id = text(headers, "Application-UUID")
     match = COMMAND_ID.fullmatch(command_id)
-    if match is None or match[1] != _uuid(headers, "Unique-ID"):
+    if match is None or match[1] != uuid(headers, "Unique-ID"):
         return None
-    app = _text(headers, "Application")
-    digits = _text(headers, f"variable_ppc_d{match[2]}")
+    app = text(headers, "Application")
+    keyed = text(headers, f"variable_ppc_d{match[2]}")
     return AppCompleted(
         call_id=match[1],
-        at=_required_stamp(headers, "Event-Date-Timestamp"),
+        at=required_stamp(headers, "Event-Date-Timestamp"),
         command_id=command_id,
         app=app,
-        answered_at=_number(headers, "Caller-Channel-Answered-Time"),
-        digits="".join(digit for digit in digits if digit in "0123456789*#ABCD")[:DIGITS_CHARS_MAX],
+        answered_at=number(headers, "Caller-Channel-Answered-Time"),
+        digits="".join(digit for digit in keyed if digit in "0123456789*#ABCD")[:DIGITS_CHARS_MAX],
         cause=_app_cause(headers, app),
         recorded_ms=_recorded_ms(headers) if app == "record" else 0,
     )
@@ -272,27 +176,27 @@ def _app_completed(headers: Headers) -> AppCompleted | None:
 def _app_cause(headers: Headers, app: str) -> str:
     """Why an application came to nothing, where it says so."""
     if app == "bridge":
-        disposition = _text(headers, "variable_originate_disposition")
+        disposition = text(headers, "variable_originate_disposition")
         return "" if disposition == "SUCCESS" else disposition
-    cause = _text(headers, "variable_record_completion_cause") if app == "record_session" else ""
+    cause = text(headers, "variable_record_completion_cause") if app == "record_session" else ""
     return cause if cause == "uri-failure" else ""
 
 
 def _recorded_ms(headers: Headers) -> int:
     """The length of a message without the silence that ended it, whose seconds are the last word of our command."""
     ended_silent = headers.get("variable_silence_hits_exhausted") == "true"
-    last_word = _text(headers, "Application-Data").rpartition(" ")[2]
+    last_word = text(headers, "Application-Data").rpartition(" ")[2]
     silence_s = int(last_word) if ended_silent and last_word.isascii() and last_word.isdigit() else 0
-    return max(0, _number(headers, "variable_record_ms") - silence_s * 1000)
+    return max(0, number(headers, "variable_record_ms") - silence_s * 1000)
 
 
 def _bridged(headers: Headers) -> LegBridged | None:
     if not _is_claimed(headers):
         return None
     return LegBridged(
-        call_id=_uuid(headers, "Unique-ID"),
-        at=_required_stamp(headers, "Event-Date-Timestamp"),
-        leg_id=_uuid(headers, "Bridge-B-Unique-ID"),
+        call_id=uuid(headers, "Unique-ID"),
+        at=required_stamp(headers, "Event-Date-Timestamp"),
+        leg_id=uuid(headers, "Bridge-B-Unique-ID"),
     )
 
 
@@ -300,53 +204,53 @@ def _hung_up(headers: Headers) -> CallHungUp | None:
     if not _is_claimed(headers):
         return None
     return CallHungUp(
-        call_id=_uuid(headers, "Unique-ID"),
-        at=_required_stamp(headers, "Event-Date-Timestamp"),
-        cause=_text(headers, "Hangup-Cause"),
+        call_id=uuid(headers, "Unique-ID"),
+        at=required_stamp(headers, "Event-Date-Timestamp"),
+        cause=text(headers, "Hangup-Cause"),
     )
 
 
 def _ended(headers: Headers) -> CallEnded | LegEnded | None:
     if _is_claimed(headers):
         return CallEnded(
-            call_id=_uuid(headers, "Unique-ID"),
-            offered_at=_clock(headers, "start", "Created"),
-            destination=_text(headers, "Caller-Destination-Number"),
+            call_id=uuid(headers, "Unique-ID"),
+            offered_at=clock(headers, "start", "Created"),
+            destination=text(headers, "Caller-Destination-Number"),
             **_ending(headers),
         )
-    call_id = _text(headers, "variable_ppc_call")
+    call_id = text(headers, "variable_ppc_call")
     if headers.get("Call-Direction") != "outbound" or not CALL_ID.fullmatch(call_id):
         return None
-    ringing = (_clock(headers, "progress", "Progress"), _clock(headers, "progress_media", "Progress-Media"))
+    ringing = (clock(headers, "progress", "Progress"), clock(headers, "progress_media", "Progress-Media"))
     return LegEnded(
         call_id=call_id,
-        leg_id=_uuid(headers, "Unique-ID"),
-        created_at=_clock(headers, "start", "Created"),
+        leg_id=uuid(headers, "Unique-ID"),
+        created_at=clock(headers, "start", "Created"),
         ringing_at=min((stamp for stamp in ringing if stamp), default=0),
-        bridged_at=_clock(headers, "bridge", "Bridged"),
+        bridged_at=clock(headers, "bridge", "Bridged"),
         **_ending(headers),
     )
 
 
 def _ending(headers: Headers) -> dict[str, Any]:
-    at = _required_stamp(headers, "Event-Date-Timestamp")
+    at = required_stamp(headers, "Event-Date-Timestamp")
     return {
         "at": at,
-        "cause": _text(headers, "Hangup-Cause"),
-        "q850": _number(headers, "variable_hangup_cause_q850"),
+        "cause": text(headers, "Hangup-Cause"),
+        "q850": number(headers, "variable_hangup_cause_q850"),
         "sip_status": _sip_status(headers) if _was_answered_by_a_peer(headers) else 0,
-        "disposition": _text(headers, "variable_sip_hangup_disposition"),
-        "answered_at": _clock(headers, "answer", "Answered"),
-        "ended_at": _clock(headers, "end", "Hangup") or at,
+        "disposition": text(headers, "variable_sip_hangup_disposition"),
+        "answered_at": clock(headers, "answer", "Answered"),
+        "ended_at": clock(headers, "end", "Hangup") or at,
     }
 
 
 def _heartbeat(headers: Headers) -> Heartbeat:
     return Heartbeat(
-        at=_required_stamp(headers, "Event-Date-Timestamp"),
-        core_uuid=_uuid(headers, "Core-UUID"),
-        legs_started=_number(headers, "Session-Since-Startup"),
-        legs_live=_number(headers, "Session-Count"),
+        at=required_stamp(headers, "Event-Date-Timestamp"),
+        core_uuid=uuid(headers, "Core-UUID"),
+        legs_started=number(headers, "Session-Since-Startup"),
+        legs_live=number(headers, "Session-Count"),
     )
 
 
@@ -361,19 +265,19 @@ _READERS: Mapping[str, Callable[[Headers], Event | Heartbeat | None]] = {
 
 
 def _running_app(headers: Headers) -> str:
-    if _text(headers, "Caller-Destination-Number") == "ppc_fallback":
+    if text(headers, "Caller-Destination-Number") == "ppc_fallback":
         return "ppc_fallback"
     # The switch sets current_loop for as long as an application of a sendmsg runs; current_application stays behind.
     if headers.get("variable_current_loop") is None:
         return "park"
-    app = _text(headers, "variable_current_application")
+    app = text(headers, "variable_current_application")
     return "bridge" if app in _WITHIN_BRIDGE else app
 
 
 def _was_answered_by_a_peer(headers: Headers) -> bool:
     """Whether a SIP answer came over the network. Where nobody listens the switch makes up a 503 of its own, which
     differs from a real one by the port it came from alone (esl-transcripts: unreachable_, unavailable_then_answer)."""
-    return headers.get("Call-Direction") == "inbound" or _number(headers, "variable_sip_network_port") > 0
+    return headers.get("Call-Direction") == "inbound" or number(headers, "variable_sip_network_port") > 0
 
 
 def _sip_status(headers: Headers) -> int:
@@ -383,46 +287,7 @@ def _sip_status(headers: Headers) -> int:
         "variable_proto_specific_hangup_cause",
         "variable_sip_invite_failure_status",
     ):
-        status = _text(headers, name).removeprefix("sip:")
+        status = text(headers, name).removeprefix("sip:")
         if status.isascii() and status.isdigit() and len(status) == 3:
             return int(status)
     return 0
-
-
-def _text(headers: Headers, name: str) -> str:
-    """A value as one line of bounded text; lists (a value that began with ARRAY::) are joined."""
-    value = headers.get(name)
-    if type(value) is not str:
-        value = ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
-    if len(value) > TEXT_CHARS_MAX:
-        value = value[:TEXT_CHARS_MAX]
-    return value if value.isprintable() else "".join(filter(str.isprintable, value))
-
-
-def _digits(headers: Headers, name: str) -> str:
-    value = headers.get(name)
-    return value if type(value) is str and value.isdigit() and value.isascii() and len(value) <= DIGITS_MAX else ""
-
-
-def _number(headers: Headers, name: str) -> int:
-    """A whole number, and so a stamp in microseconds; 0 where there is none."""
-    return int(_digits(headers, name) or 0)
-
-
-def _required_stamp(headers: Headers, name: str) -> int:
-    stamp = _number(headers, name)
-    if not stamp:
-        raise MalformedError(f"no {name}")
-    return stamp
-
-
-def _clock(headers: Headers, variable: str, channel: str) -> int:
-    """A moment of a leg's life: the final variable, else the running clock of its caller profile. 0: never."""
-    return _number(headers, f"variable_{variable}_uepoch") or _number(headers, f"Caller-Channel-{channel}-Time")
-
-
-def _uuid(headers: Headers, name: str) -> str:
-    value = headers.get(name)
-    if type(value) is not str or not CALL_ID.fullmatch(value):
-        raise MalformedError(f"no {name}")
-    return value

@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 from ppc_engine.calls.events import AppCompleted, Event
 from ppc_engine.ports import Telemetry
-from ppc_engine.switch.decode import Heartbeat, MalformedError, decode_event, event_name
+from ppc_engine.switch.decode import Heartbeat, decode_event, event_name
+from ppc_engine.switch.headers import MalformedError
 
 WHOLE_KINDS = ("CHANNEL_PARK", "CHANNEL_BRIDGE", "CHANNEL_HANGUP_COMPLETE", "HEARTBEAT", "SHUTDOWN")
 

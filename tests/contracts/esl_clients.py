@@ -9,7 +9,7 @@ from typing import Protocol
 from greenswitch import InboundESL
 
 from ppc_engine.switch.connection import ESLConnection
-from ppc_engine.switch.decode import load
+from ppc_engine.switch.headers import load
 
 Handler = Callable[[Mapping[str, str]], None]
 KINDS = "CHANNEL_PARK BACKGROUND_JOB"

@@ -16,17 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ppc_engine.calls.events import AppCompleted, CallEnded, CallHungUp, CallParked, Event, LegBridged, LegEnded
-from ppc_engine.switch.decode import (
-    TEXT_CHARS_MAX,
-    Headers,
-    Heartbeat,
-    MalformedError,
-    decode_dump,
-    decode_event,
-    event_name,
-    load,
-)
+from ppc_engine.switch.decode import Heartbeat, decode_dump, decode_event, event_name
 from ppc_engine.switch.framing import FrameParser
+from ppc_engine.switch.headers import TEXT_CHARS_MAX, Headers, MalformedError, load
 
 DATA = Path(__file__).parents[1] / "data"
 RECORDED = json.loads(gzip.decompress((DATA / "switch-events.json.gz").read_bytes()))
