@@ -66,7 +66,7 @@ class Asking(Turning):
 
     def _follow(self, next_step: Wait | End) -> None:
         if isinstance(next_step, End):
-            self._leave(next_step.cause, self._run().failure or "failed")
+            self._leave(next_step.cause, self._run().failure or next_step.outcome or "failed")
         elif isinstance(next_step, QueueWait):
             self._run().failure = ""
             self._start_queue(next_step)

@@ -139,6 +139,10 @@ class Resume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """The flow is over: hang the caller up with this FreeSWITCH cause."""
+    """The flow is over: hang the caller up with this FreeSWITCH cause.
+
+    ``outcome`` is the call's, where no node before said why nobody was connected.
+    """
 
     cause: str
+    outcome: str = ""
