@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ppc_engine.calls.state import CallContext
 from ppc_engine.catalog.model import TrackingNumber
+from ppc_engine.rehearsal.counters import Others
 from ppc_engine.rehearsal.people import Phone, Script
 from ppc_engine.rehearsal.rehearse import Rehearsed, rehearse
 from ppc_engine.rehearsal.world import Offer
-from ppc_engine.routing.cap_book import CapBook
 from ppc_engine.storage.catalog_files import load_config
 from ppc_engine.storage.cdrs import SQLCDRStore
 from ppc_engine.storage.facts import compress_facts
@@ -22,6 +23,10 @@ from tests.scenarios.small_network import NUMBER
 CALL_ID = "2fdc8c63-21c1-4aa0-9a1b-0a4f5b9d6c11"
 
 
+places_once = cache(load_places)
+"""ZIP data takes half a second to read: once is enough for all tests."""
+
+
 def stored_context(database: Any, config_dir: Path, **more: Any) -> CallContext:
     """The context of a configuration whose revision is kept in the database."""
     config = load_config(config_dir)
@@ -29,7 +34,7 @@ def stored_context(database: Any, config_dir: Path, **more: Any) -> CallContext:
     number = TrackingNumber(number=NUMBER, campaign="roofing", publisher="peak")
     parts = {"code_version": "0.0.1", "data_hashes": {}, **more}
     return CallContext(
-        catalog=config.catalog, flows=config.flows, numbers={NUMBER: number}, places=load_places(),
+        catalog=config.catalog, flows=config.flows, numbers={NUMBER: number}, places=places_once(),
         revision=config.revision, key=KEY, **parts,
     )  # fmt: skip
 
@@ -45,7 +50,7 @@ def call(
     """One call: the caller keys the ZIP; each target's telephone does as told (acme_la="busy"), else answers."""
     behaviours = {name.replace("_", "-"): (Phone.model_validate({"does": does}),) for name, does in phones.items()}
     offer = Offer(call_id=call_id, at=T0, dialed_number=NUMBER, caller_number=caller)
-    return rehearse(context, offer, Script(digits={"*": (zip_code,)}, phones=behaviours), CapBook())
+    return rehearse(context, offer, Script(digits={"*": (zip_code,)}, phones=behaviours), Others(context.catalog, T0))
 
 
 def store(database: Any, *calls: Rehearsed) -> None:

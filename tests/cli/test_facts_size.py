@@ -6,10 +6,10 @@ import statistics
 import pytest
 
 from ppc_engine.calls.retelling import retell
+from ppc_engine.rehearsal.counters import Others
 from ppc_engine.rehearsal.people import Phone, Script
 from ppc_engine.rehearsal.rehearse import rehearse
 from ppc_engine.rehearsal.world import Offer
-from ppc_engine.routing.cap_book import CapBook
 from ppc_engine.storage.facts import compress_facts
 from tests.calls.call_traces import T0, buyer, context, target
 
@@ -55,7 +55,9 @@ def calls(network):
         call_id = f"00000000-0000-4000-8000-{number:012d}"
         offer = Offer(call_id=call_id, at=T0, dialed_number="+18005550100", caller_number=f"+1310555{number:04d}")
         phones = {name: (Phone.model_validate({"does": draws.choice(FATES)}),) for name in network.catalog.targets}
-        made.append(rehearse(network, offer, Script(digits={"*": ("90210",)}, phones=phones), CapBook()))
+        made.append(
+            rehearse(network, offer, Script(digits={"*": ("90210",)}, phones=phones), Others(network.catalog, T0))
+        )
     return made
 
 
