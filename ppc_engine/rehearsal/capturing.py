@@ -85,7 +85,7 @@ def _given(
         "digits": told.digits,
         "buyers": _phones(cdr.attempts, told.dialed_in),
         "counters": told.counters(),
-        "changes": told.changes(cdr.offered_at),
+        "changes": told.changes(),
         "paused": told.paused,
         "stats": told.stats,
         "lookups": told.lookups,
@@ -118,7 +118,7 @@ class _Told:
         self.prompts_ms: dict[str, str] = {}
         self.dialed_in: dict[str, str] = {}
         self.entered: dict[str, int] = {}
-        self._reads: list[tuple[int, dict[str, tuple[str, int]]]] = []
+        self._reads: list[dict[str, tuple[str, int]]] = []
         self._refused: dict[str, tuple[str, int]] = {}
         self._reserving: dict[str, dict[str, int]] = {}
         self._own: Counter[str] = Counter()
@@ -159,7 +159,7 @@ class _Told:
             full = {cap: used for cap, (used, _) in event["full"].items() if not cap.endswith(PACE)}
             self._refused.update({base_of(cap): (cap, used) for cap, used in full.items()})
             if self._reads:  # Somebody was faster: as if it had been full when usage was read.
-                self._reads[-1][1].update({base_of(cap): (cap, used) for cap, used in full.items()})
+                self._reads[-1].update({base_of(cap): (cap, used) for cap, used in full.items()})
         elif kind in ("AppCompleted", "LookedUp"):
             command, asked_at, node = self._asked.pop(event["command_id"], ({"k": ""}, 0, ""))
             self._answered(command, event, node, (event["at"] - asked_at) // 1000)
@@ -170,21 +170,21 @@ class _Told:
         if not self._reads:
             self.stats = {target: str(value) for target, value in event.get("stats", {}).items()}
             self.paused.update(event.get("paused", {}))
-        self._reads.append((event["at"], others))
+        self._reads.append(others)
 
     def counters(self) -> dict[str, str]:
         """What others used when this call first looked."""
-        first = self._reads[0][1] if self._reads else self._refused
+        first = self._reads[0] if self._reads else self._refused
         return {name: _amount(cap, used) for name, (cap, used) in first.items()}
 
-    def changes(self, offered_at: int) -> list[dict[str, Any]]:
-        """What others used from some moment on, between two looks; what was not full any more was somebody's end."""
+    def changes(self) -> list[dict[str, Any]]:
+        """What others used when this call looked again; what was not full any more had come free."""
         found = []
-        for (before_at, before), (at, now) in pairwise(self._reads):
+        for number, (before, now) in enumerate(pairwise(self._reads), 2):
             changed = {name: _amount(cap, used) for name, (cap, used) in now.items() if before.get(name) != (cap, used)}
             changed |= {name: "0" for name in before if name not in now}
             if changed:
-                found.append({"after_ms": _ms(offered_at, (before_at + at) // 2), "counters": changed})
+                found.append({"at_choice": str(number), "counters": changed})
         return found
 
     def _answered(self, command: Mapping[str, Any], event: Mapping[str, Any], node: str, took_ms: int) -> None:

@@ -114,10 +114,20 @@ class EarlierCall(Model):
 
 
 class Change(Model):
-    """From this moment after the offer on, other calls use this much of these caps."""
+    """From a moment on, other calls use this much of these caps.
 
-    after_ms: Milliseconds
+    The moment is ``after_ms`` from the offer, or when this call is about to choose for the n-th time (``at_choice``).
+    """
+
+    after_ms: Milliseconds | None = None
+    at_choice: Annotated[int, Field(ge=1, le=1_000)] | None = None
     counters: dict[str, Text]
+
+    @model_validator(mode="after")
+    def _one_moment(self) -> Self:
+        if (self.after_ms is None) == (self.at_choice is None):
+            raise ValueError('write "after_ms:" or "at_choice:", one of the two')
+        return self
 
 
 class Given(Model):

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from ppc_engine.calls.commands import JoinQueue, LeaveQueue
 from ppc_engine.calls.events import Event, QueueFull, QueueJoined, QueueTurn
 from ppc_engine.rehearsal.agenda import AT_ONCE, Agenda
+from ppc_engine.rehearsal.cases import Change
 from ppc_engine.rehearsal.counters import Others
 from ppc_engine.rehearsal.people import MS
 
 
 class Line:
     """``ahead`` callers wait already, and each takes one unit that comes free. ``frees`` maps a counter to the
-    milliseconds after the offer at which one of its units does; ``changes`` are (milliseconds, what others use then).
+    milliseconds after the offer at which one of its units does; ``changes`` are what others use from then on.
     """
 
     def __init__(
@@ -24,7 +25,7 @@ class Line:
         *,
         ahead: int,
         frees: Mapping[str, tuple[int, ...]],
-        changes: Sequence[tuple[int, Mapping[str, str]]],
+        changes: Sequence[Change],
     ) -> None:
         self._agenda = agenda
         self._call_id = call_id
@@ -34,8 +35,11 @@ class Line:
         for cap, moments in frees.items():
             for after_ms in moments:
                 agenda.add(after_ms * MS, lambda cap=cap: self._freed(cap))  # type: ignore[misc]
-        for after_ms, counters in changes:
-            agenda.add(after_ms * MS, lambda counters=counters: self._changed(counters))  # type: ignore[misc]
+        self._at_choice = {change.at_choice: change for change in changes if change.at_choice is not None}
+        self._choices = 0
+        for change in changes:
+            if change.after_ms is not None:
+                agenda.add(change.after_ms * MS, lambda change=change: self._changed(change))  # type: ignore[misc]
 
     def join(self, command: JoinQueue) -> None:
         """Answered at once: the place in the line, or that it is full. A limit of 0 refuses nobody."""
@@ -62,8 +66,14 @@ class Line:
         self._others.free(cap)
         return self._turn()
 
-    def _changed(self, counters: Mapping[str, str]) -> Event | None:
-        self._others.use(counters)
+    def chooses(self) -> None:
+        """The call is about to choose, once more."""
+        self._choices += 1
+        if self._choices in self._at_choice:
+            self._others.use(self._at_choice[self._choices].counters)
+
+    def _changed(self, change: Change) -> Event | None:
+        self._others.use(change.counters)
         return None if self._ahead else self._turn()
 
     def _turn(self) -> Event | None:

@@ -98,7 +98,7 @@ def offer_of(given: Given, dialed_number: str, call_id: str) -> Offer:
         sub_ids=given.sub_ids,
         paused=given.paused,
         frees={cap: tuple(after) for cap, after in given.frees.items()},
-        changes=tuple((change.after_ms, change.counters) for change in given.changes),
+        changes=given.changes,
         line=given.line,
         stats=given.stats,
         tags=given.tags,

@@ -39,6 +39,7 @@ from ppc_engine.calls.events import CallParked, Event, LookedUp, SlotRefused, Sl
 from ppc_engine.calls.usage import read_usage
 from ppc_engine.rehearsal.agenda import AT_ONCE, Agenda, Plan
 from ppc_engine.rehearsal.caller_leg import CallerLeg
+from ppc_engine.rehearsal.cases import Change
 from ppc_engine.rehearsal.counters import Others
 from ppc_engine.rehearsal.line import Line
 from ppc_engine.rehearsal.people import MS, People
@@ -72,7 +73,7 @@ class Offer:
     private: bool = False
     prompts_ms: Mapping[str, int] = field(default_factory=dict)
     frees: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    changes: tuple[tuple[int, Mapping[str, str]], ...] = ()
+    changes: tuple[Change, ...] = ()
     line: int = 0
     stats: Mapping[str, int] = field(default_factory=dict)
 
@@ -201,6 +202,7 @@ class World:
             raise RehearsalError(f"lease {command.lease_id} was given back twice")
 
     def _read_usage(self, _command: ReadUsage) -> None:
+        self._line.chooses()
         read = read_usage(self._call, self._board, self.agenda.now, self._offer.paused)
         if self._call.order() != "priority_weight":
             read.stats = {**read.stats, **self._offer.stats}

@@ -96,6 +96,20 @@ def test_caps_and_pauses_are_captured():
     assert happens_again(case, "short") == []
 
 
+def test_others_who_came_and_went_are_captured():
+    full = {"target:acme-two/connect/day": 5}
+    call = play(STAGE, digits="90210", buyers={"acme-one": "busy"}, changes=[{"at_choice": 2, "counters": full}])
+    case = captured(call)
+    assert case["given"]["changes"] == [{"at_choice": "2", "counters": {"target:acme-two/connect/day": "5"}}]
+    assert happens_again(case, "short") == []
+    call = play(
+        STAGE, digits="90210", buyers={"acme-one": "busy"}, counters=full,
+        changes=[{"at_choice": 2, "counters": {"target:acme-two/connect/day": 0}}],
+    )  # fmt: skip
+    assert [attempt.target for attempt in call.cdr.attempts] == ["acme-one", "acme-two"]
+    assert happens_again(captured(call), "short") == []
+
+
 @pytest.mark.parametrize(
     ("number", "shown"),
     [("+13107771234", "+131055501"), ("13107771234", "+131055501"), ("3107771234", "+131055501"),

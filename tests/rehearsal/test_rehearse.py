@@ -132,6 +132,17 @@ def test_caps_in_use_are_those_of_the_test(at):
     assert call.cdr.outcome == "all_capped"
 
 
+def test_others_come_and_go_while_the_call_hunts(at):
+    full = {"target:acme-two/connect/day": 5}
+    busy = {"digits": "90210", "buyers": {"acme-one": {"does": "busy", "rings_ms": 2000}}}
+    call = play(at, **busy, changes=[{"at_choice": 2, "counters": full}])
+    assert (tried(call), call.cdr.outcome) == ([("acme-one", "busy")], "all_no_answer")
+    call = play(at, **busy, changes=[{"after_ms": 5000, "counters": full}])  # between the first dial and its end
+    assert tried(call) == [("acme-one", "busy")]
+    call = play(at, **busy, counters=full, changes=[{"after_ms": 5000, "counters": {"target:acme-two/connect/day": 4}}])
+    assert tried(call) == [("acme-one", "busy"), ("acme-two", "answered")]
+
+
 def test_what_operators_paused_is_left_out(at):
     call = play(at, digits="90210", paused={"target:acme-one": "ann: bad audio"})
     assert tried(call) == [("acme-two", "answered")]
