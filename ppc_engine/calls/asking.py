@@ -147,8 +147,11 @@ class Asking(Turning):
             self._tell("ignored", {"phase": str(state.phase), "command_id": event.command_id})
         else:
             self._take_answer(event.answered_at)
-            digits, recorded_ms = event.digits, event.recorded_ms
-            self._answered(Resume(digits=digits, recorded_ms=recorded_ms, timed_out=state.timed_out))
+            failed = state.optional and event.cause != ""
+            answer = Resume(
+                digits=event.digits, recorded_ms=event.recorded_ms, timed_out=state.timed_out, failed=failed
+            )
+            self._answered(answer)
 
     def _on_looked_up(self, event: LookedUp) -> None:
         if event.command_id != self.state.pending:

@@ -22,10 +22,14 @@ from ppc_engine.calls.commands import (
     HangupLeg,
     JoinQueue,
     LeaveQueue,
+    LookUp,
     Play,
     ReadUsage,
+    RecordMessage,
     ReleaseSlot,
     ReserveSlot,
+    Say,
+    StartRecording,
     StartTimer,
     TakeBack,
 )
@@ -40,6 +44,7 @@ from ppc_engine.calls.events import (
     Event,
     LegBridged,
     LegEnded,
+    LookedUp,
     QueueFull,
     QueueJoined,
     QueueTurn,
@@ -163,6 +168,14 @@ def words(command: Command) -> str:
             return f"release {command.lease_id.removeprefix(CALL_ID) or ':call'}"
         case Dial():
             return f"dial {' '.join(leg.destination.removeprefix('sip:').partition('@')[0] for leg in command.legs)}"
+        case Say():
+            return f"say {command.text}"
+        case RecordMessage():
+            return f"record message {command.message_ms_max} {command.silence_ms_max}"
+        case StartRecording():
+            return "record call"
+        case LookUp():
+            return f"look up {command.kind} {command.key}"
         case BreakApp():
             return "break"
         case JoinQueue():
@@ -230,16 +243,23 @@ class Trace:
         event = CallParked(call_id=CALL_ID, at=self.time(at), core_uuid="core", timer_id="1", **offer)
         return self.take(event)
 
-    def done(self, at: float, digits: str = "", command: int = 0, answered: bool = True, cause: str = "") -> list[str]:
+    def done(
+        self, at: float, digits: str = "", command: int = 0, answered: bool = True, cause: str = "", **more: Any
+    ) -> list[str]:
         number = command or self.call.state.commands_given
         self.time(at)
         answered_at = (self.call.state.answered_at or self.at) if answered else 0
         return self.take(
             AppCompleted(
                 call_id=CALL_ID, at=self.at, command_id=f"{CALL_ID}.{number}", app="", answered_at=answered_at,
-                digits=digits, cause=cause,
+                digits=digits, cause=cause, **more,
             )
         )  # fmt: skip
+
+    def looked_up(self, at: float, status: str = "ok", command: int = 0, **data: Any) -> list[str]:
+        command_id = f"{CALL_ID}.{command}" if command else self.call.state.pending
+        event = LookedUp(call_id=CALL_ID, at=self.time(at), command_id=command_id, status=status, data=data)
+        return self.take(event)
 
     def usage(self, **used: int) -> list[str]:
         named = {name.replace("__", ":").replace("_", "-"): count for name, count in used.items()}
