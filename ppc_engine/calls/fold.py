@@ -59,7 +59,8 @@ def build_cdr(call_id: str, facts: Facts) -> CDR:
     connected = [attempt for attempt in attempts if attempt.connected_at]
     ended_at = ended.get("ended_at") or told.last_at
     answered_at = ended.get("answered_at") or _first(facts, "answered_at")
-    first_dial = min((a.dialed_at for a in attempts if a.dialed_at), default=ended_at)
+    queued_at, queue_ms = _queued(facts, ended_at)
+    first_dial = min((at for at in (queued_at, *(a.dialed_at for a in attempts)) if at), default=ended_at)
     number = opened["number"] or {}
     zip_code, zip_source, state = _place(told, opened)
     return CDR(
@@ -91,6 +92,7 @@ def build_cdr(call_id: str, facts: Facts) -> CDR:
         ring_ms=_ring_ms(attempts),
         connected_ms=sum(attempt.connected_ms for attempt in attempts),
         silent_ms=silent_ms(facts, answered_at, ended_at),
+        queue_ms=queue_ms,
         outcome=outcome["outcome"],
         hangup_cause=ended.get("cause", ""),
         hung_up_by=_call_hung_up_by(facts, ended, attempts),
@@ -143,6 +145,20 @@ def _attempts(call_id: str, told: _Told, ended: dict[str, Any]) -> list[AttemptR
             over_at = last_at
         records.append(_attempt(call_id, dialed, dialed_at, leg, seen_bridge, over_at, cause, ended))
     return records
+
+
+def _queued(facts: Facts, ended_at: int) -> tuple[int, int]:
+    """When the call first stood in a queue, 0 for never, and how long it stood in queues altogether."""
+    first, since, total = 0, 0, 0
+    for fact in facts:
+        at, told = fact["e"]["at"], {command["k"] for command in fact.get("c", ())}
+        if since and "LeaveQueue" in told:
+            total, since = total + length_ms(since, min(at, ended_at)), 0
+        elif not since and "JoinQueue" in told and fact["e"]["k"] != "QueueFull":
+            first, since = first or at, at
+        elif fact["e"]["k"] == "QueueFull":
+            since = 0
+    return first, total + (length_ms(since, ended_at) if since else 0)
 
 
 def _ring_ms(attempts: list[AttemptRecord]) -> int:

@@ -72,6 +72,7 @@ class CDR:
     ring_ms: int
     connected_ms: int
     silent_ms: int
+    queue_ms: int = 0
     outcome: str
     hangup_cause: str
     hung_up_by: str

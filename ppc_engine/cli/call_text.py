@@ -72,7 +72,10 @@ def header_lines(cdr: CDR) -> Iterator[str]:
 
 def lengths(cdr: CDR) -> str:
     """All the lengths of a call."""
-    told = (("total", cdr.total_ms), ("ivr", cdr.ivr_ms), ("rang", cdr.ring_ms), ("connected", cdr.connected_ms))
+    queued = (("queued", cdr.queue_ms),) if cdr.queue_ms else ()
+    told = (
+        ("total", cdr.total_ms), ("ivr", cdr.ivr_ms), *queued, ("rang", cdr.ring_ms), ("connected", cdr.connected_ms),
+    )  # fmt: skip
     return ", ".join(f"{name} {seconds(ms)}" for name, ms in told) + f", silent {seconds(cdr.silent_ms)}"
 
 

@@ -103,6 +103,7 @@ calls = Table(
     _ms("ring_ms", "Dialling targets"),
     _ms("connected_ms", "Sum of floored bridge lengths"),
     _ms("silent_ms", "Caller heard nothing at all"),
+    Column("queue_ms", BigInteger, nullable=False, server_default="0", comment="Waiting in queues, ms"),
     _text("outcome", "connected, or why not"),
     _text("hangup_cause", "FreeSWITCH cause of the caller's leg"),
     _text("hung_up_by", "Who ended the call"),

@@ -66,10 +66,11 @@ def test_a_turn_stops_the_music_and_dials() -> None:
     assert trace.slot() == ["break"]
     assert trace.done(20.05, command=music(trace)) == ["leave roofing/held/hold", "dial acme-la"]
     trace.bridged(25)
-    trace.leg_ended(85, "NORMAL_CLEARING", bridged=25, by="send_bye")
+    trace.leg_ended(85, "NORMAL_CLEARING", dialed=20.05, bridged=25, by="send_bye")
     assert trace.ended(85.1) == ["finish"]
     cdr = trace.cdr()
     assert (cdr.outcome, cdr.connected_ms) == ("connected", 60_000)
+    assert (cdr.ivr_ms, cdr.queue_ms) == (100, 19_950)
     assert cdr.silent_ms < 100
 
 
@@ -96,7 +97,8 @@ def test_a_full_queue_is_left_at_once() -> None:
     assert trace.queue_full(0.1, 5) == ["hangup NORMAL_CLEARING"]
     assert trace.told("route") == {"exit": "full"}
     trace.ended(0.2, by="send_bye")
-    assert trace.cdr().outcome == "all_capped"
+    cdr = trace.cdr()
+    assert (cdr.outcome, cdr.queue_ms) == ("all_capped", 0)
 
 
 def test_nobody_waits_longer_than_allowed() -> None:
@@ -112,7 +114,8 @@ def test_nobody_waits_longer_than_allowed() -> None:
 def test_who_hangs_up_in_the_line_has_abandoned_the_queue() -> None:
     trace = waiting()
     assert trace.ended(30) == ["leave roofing/held/hold", "finish"]
-    assert trace.cdr().outcome == "abandoned_in_queue"
+    cdr = trace.cdr()
+    assert (cdr.outcome, cdr.ivr_ms, cdr.queue_ms) == ("abandoned_in_queue", 100, 29_900)
 
 
 @pytest.mark.parametrize(
