@@ -73,6 +73,11 @@ class EngineProcess:
             raise LiveError(f"ppc {' '.join(arguments)} ended {done.returncode}: {done.stderr[-2000:]}")
         return done.stdout
 
+    def start_ppc(self, name: str, *arguments: str) -> Child:
+        """Start one command of the command line that goes on beside others; its output is in ``log``."""
+        env = {**self._env, "PYTHONUNBUFFERED": "1"}
+        return Child(name, [str(PPC), *arguments], self._directory / f"{name}.out", ROOT, env)
+
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
         self._child = Child("engine", [str(PPC), "serve"], self._directory / "engine.log", ROOT, self._env)

@@ -41,6 +41,7 @@ TARGETS: dict[str, dict[str, Any]] = {
     "one-a-day": {"priority": FIRST, "caps": [{"calls": 1, "per": "day", "counted": "conversion"}]},
     "told-little": {"priority": FIRST, "caller_id": {"show": "tracking_number"}, "headers": {"X-Token": "token"}},
     "busy-twice": {"priority": FIRST, "redial": {"busy": 1, "after_s": 3}},
+    "test-desk": {"priority": FIRST, "concurrency_cap": 1},
 }
 
 # Campaign -> flow and targets. "direct" rings at once; "greeted" answers first; "asked" answers and asks for the ZIP.
@@ -71,9 +72,11 @@ CAMPAIGNS: dict[str, tuple[str, list[str]]] = {
     "pending": ("direct", ["one-a-day", "stays"]),
     "told-little": ("direct", ["told-little"]),
     "redialled": ("greeted", ["busy-twice", "stays"]),
+    "tested": ("direct", ["test-desk"]),
 }
 NUMBERS = {campaign: NUMBER.format(100 + index) for index, campaign in enumerate(CAMPAIGNS)}
 RECOVERING = ("recovered", "recovered-late")
+TEST_CALLER = "+13105559901"  # An engineer, to the campaign "tested".
 UNKNOWN_NUMBER = NUMBER.format(999)
 
 _EXITS = {
@@ -169,6 +172,8 @@ def network_files(targets: Targets) -> dict[str, Any]:
         campaign = {"id": name, "name": name, "flow": flow, "targets": of, "concurrency_cap": 200}
         if name in RECOVERING:
             campaign["recovery"] = {"connected_ms_max": 10_000, "reroutes_max": 2}
+        if name == "tested":
+            campaign["test_callers"] = [TEST_CALLER]
         files[f"catalog/campaigns/{name}.yaml"] = campaign
     for name, flow in FLOWS.items():
         files[f"flows/{name}.yaml"] = {"id": name, **flow}

@@ -23,9 +23,10 @@ from private_switch import find_switch
 from processes import LiveError, stop_all
 from routing_cases import ROUTINGS
 from trunk_sipp import find_sipp
+from watched import watched
 from world import CLAIM_S, World
 
-STEADY |= ROUTINGS
+STEADY |= {**ROUTINGS, "test-call": watched}
 # Cases that need a world of their own: its engine dies, or takes no calls.
 CRASHES: dict[str, Callable[[World], list[Row]]] = {
     "back-in-time": back_in_time,

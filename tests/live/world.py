@@ -104,7 +104,7 @@ class World:
     def _start_targets(self) -> None:
         premium = f"Contact: <sip:19005550100@{PREMIUM_IP}:{self.premium.getsockname()[1]}>\n"
         targets = self.targets
-        for name in ("stays", "capped", "beverly-hills", "new-york"):
+        for name in ("stays", "capped", "test-desk", "beverly-hills", "new-york"):
             targets.answers(name)
         targets.answers("leaves-early", hangup_ms=2_000)
         targets.answers("leaves-later", hangup_ms=8_000)
