@@ -10,10 +10,12 @@ import importlib
 import click
 
 VERBS: dict[str, tuple[str, str]] = {
+    "check": ("flow_check:check_command", "Find what is wrong with flows before a caller does."),
     "test": ("flow_test:command", "Play the tests beside the flows, without a switch."),
     "run": ("flow_run:command", "Play a flow in the terminal, as the caller and all buyers."),
     "graph": ("flow_graph:command", "Draw a flow, with traffic on its ways."),
     "explain": ("flow_explain:command", "Tell a flow in words."),
+    "schema": ("flow_check:schema_command", "Write JSON Schemas, so that editors complete and check."),
 }
 
 

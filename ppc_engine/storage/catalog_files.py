@@ -169,6 +169,7 @@ def load_config(
         places=places,
         prompt_ms=prompts if isinstance(prompts, Mapping) else {},
         lists={list_name(document): document for document in files.catalog.lists},
+        own_numbers=own_numbers,
     )
     issues = [*files.issues, *catalog_issues, *flow_issues]
     said = {(issue.file, issue.path) for issue in issues}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ppc_engine.catalog.model import Buyer, Campaign, Catalog, Target
 from ppc_engine.flows.checks.graph import entries
 from ppc_engine.flows.drafts import FlowDraft
+from ppc_engine.flows.hunting import HuntingNode
 from ppc_engine.flows.model import Node
 from ppc_engine.values.document import Document, Path
 from ppc_engine.values.errors import Issue
@@ -18,7 +19,8 @@ from ppc_engine.values.places import Places
 class FlowCase:
     """``catalog`` is None while it has errors of its own, ``places`` where nobody knows them.
 
-    ``prompt_ms`` are lengths of prompts, as far as their files are on this machine; ``lists`` by lists/NAME.txt.
+    ``prompt_ms`` are lengths of prompts, as far as their files are on this machine; ``lists`` by lists/NAME.txt;
+    ``own_numbers`` are our tracking numbers.
     """
 
     drafts: Mapping[str, FlowDraft]
@@ -26,6 +28,7 @@ class FlowCase:
     places: Places | None = None
     prompt_ms: Mapping[str, int] = field(default_factory=dict)
     lists: Mapping[str, Document] = field(default_factory=dict)
+    own_numbers: Container[str] = ()
 
     def issue(self, place: tuple[str, str], message: str, severity: str = "error", path: Path = ()) -> Issue:
         """An issue at a node, or at a path within it."""
@@ -59,4 +62,4 @@ class FlowCase:
 
 def routes(node: Node) -> bool:
     """Whether a node offers the call to targets."""
-    return getattr(node, "type", "") in ("route", "queue")
+    return isinstance(node, HuntingNode)

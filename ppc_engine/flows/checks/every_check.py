@@ -19,6 +19,7 @@ FLOW_CHECKS: tuple[Callable[[FlowCase], Iterator[Issue]], ...] = (
     filters.match_cases,
     filters.opening_hours,
     filters.caller_lists,
+    filters.dials_ourselves,
     consent.recorded_untold,
     coverage.uncovered,
 )

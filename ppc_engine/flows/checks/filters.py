@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ppc_engine.catalog.checks.places import never_open, overlapping_spans
 from ppc_engine.catalog.references import BAD_LINES_MAX
 from ppc_engine.flows.checks.case import FlowCase
+from ppc_engine.flows.nodes.dial import DialNode
 from ppc_engine.flows.nodes.match import MatchNode
 from ppc_engine.flows.nodes.open_hours import OpenHoursNode
 from ppc_engine.values.caller_lists import entry_problem
@@ -32,6 +33,15 @@ def match_cases(case: FlowCase) -> Iterator[Issue]:
                     shown = ", ".join(taken[:VALUES_TOLD])
                     message = f'"{first[taken[0]]}" takes {shown}{more} before this case does (keep one)'
                     yield case.issue((flow, name), message, "warning", path)
+
+
+def dials_ourselves(case: FlowCase) -> Iterator[Issue]:
+    """A destination of a ``dial`` that is one of our numbers: the call would come in again (security.md D5)."""
+    for flow, draft in case.drafts.items():
+        for name, node in draft.nodes.items():
+            if isinstance(node, DialNode) and node.destination in case.own_numbers:
+                message = f"{node.destination} is a tracking number of ours: calls would go in circles (dial another)"
+                yield case.issue((flow, name), message, path=("destination",))
 
 
 def caller_lists(case: FlowCase) -> Iterator[Issue]:

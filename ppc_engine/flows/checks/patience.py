@@ -9,6 +9,7 @@ from ppc_engine.catalog.model import Campaign
 from ppc_engine.flows.checks.answered import CONNECTED_EXITS
 from ppc_engine.flows.checks.case import FlowCase
 from ppc_engine.flows.checks.graph import Place, goes_to, knots, sub_flow
+from ppc_engine.flows.hunting import HuntingNode
 from ppc_engine.flows.keying import KeyingNode
 from ppc_engine.flows.model import PROMPT_MS_MAX, Node
 from ppc_engine.flows.nodes.voicemail import VoicemailNode
@@ -91,8 +92,8 @@ def _with_stay(case: FlowCase, campaign: Campaign, place: Place, way: Way, known
 
 
 def _stay_ms(case: FlowCase, campaign: Campaign, node: Node) -> int:
-    if getattr(node, "type", "") == "route":
-        return hunt_ms(case, campaign, node)
+    if isinstance(node, HuntingNode):
+        return hunt_ms(case, campaign, node) + node.stay_ms_max()
     stay = PROMPT_MS_MAX if isinstance(node, VoicemailNode) else node.stay_ms_max()  # The message is the caller's own.
     if isinstance(node, KeyingNode) or stay < PROMPT_MS_MAX:
         return stay
@@ -101,12 +102,12 @@ def _stay_ms(case: FlowCase, campaign: Campaign, node: Node) -> int:
     return stay - PROMPT_MS_MAX + max(played) if played else stay
 
 
-def hunt_ms(case: FlowCase, campaign: Campaign, node: Node) -> int:
-    """How long targets may ring one after the other until nobody is left, or all attempts are used up."""
+def hunt_ms(case: FlowCase, campaign: Campaign, node: HuntingNode) -> int:
+    """How long targets may ring, so many together, until nobody is left or all attempts are used up."""
     rings: list[int] = []
     for _, target in case.offered(campaign, node):
         again = target.redial
         tries = 1 + (max(again.no_answer, again.busy, again.unreachable) if again else 0)
         pause_ms = again.after_s * 1000 * (tries - 1) if again else 0
         rings.append(tries * target.ring_ms_max + pause_ms)
-    return sum(sorted(rings, reverse=True)[: campaign.attempts_max])
+    return sum(sorted(rings, reverse=True)[: campaign.attempts_max : node.together])

@@ -1,7 +1,7 @@
 """Filters that let nobody through, or take what another took before."""
 
 from ppc_engine.catalog.references import BAD_LINES_MAX
-from ppc_engine.flows.checks.filters import caller_lists, match_cases, opening_hours
+from ppc_engine.flows.checks.filters import caller_lists, dials_ourselves, match_cases, opening_hours
 from ppc_engine.storage.list_files import parse_list
 from tests.flows.checks.flow_texts import BYE, flow, told
 
@@ -23,6 +23,15 @@ def test_a_case_that_lists_nothing():
     assert told(match_cases, text) == [
         "x.yaml:4:39: warning: nodes.m.cases.west: an empty case is never taken (list a value)"
     ]
+
+
+def test_a_dial_that_rings_ourselves():
+    dial = 'd: {type: dial, destination: "+13105550177", gateway: c, exits: {ended: bye, no_answer: bye}}'
+    assert told(dials_ourselves, flow("x", "d", dial, BYE), own_numbers={"+13105550177"}) == [
+        "x.yaml:4:19: nodes.d.destination: +13105550177 is a tracking number of ours: calls would go in circles "
+        "(dial another)"
+    ]
+    assert told(dials_ourselves, flow("x", "d", dial, BYE)) == []
 
 
 def test_hours_that_are_never_open():

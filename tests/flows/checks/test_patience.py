@@ -44,3 +44,19 @@ def test_what_comes_after_a_talk_is_no_waiting():
     text = flow("x", "sell", again, late, BYE) + "patience_ms_max: 165000\n"
     assert told(too_long, text, catalog=CATALOG, prompt_ms={"long": 100_000}) == []
     assert len(told(too_long, text.replace("165000", "164000"), catalog=CATALOG)) == 1
+
+
+def test_targets_that_ring_together_take_the_time_of_the_slowest():
+    # Two attempts of the three: t2 (2 x 50 + 5) and t1 (60); together as long as the slower of them.
+    text = flow("x", "sell", SELL.replace("route,", "route, together: 2,"), BYE) + "patience_ms_max: 104999\n"
+    assert len(told(too_long, text, catalog=CATALOG)) == 1
+    assert told(too_long, text.replace("104999", "105000"), catalog=CATALOG) == []
+
+
+def test_waiting_in_a_queue_comes_before_the_ringing():
+    exits = f"{SOLD}, full: bye, waited_too_long: bye"
+    hold = f"hold: {{type: queue, wait_ms_max: 60000, exits: {{{exits}}}}}"
+    hello = "hello: {type: answer, exits: {done: hold}}"
+    text = flow("x", "hello", hello, hold, BYE) + "patience_ms_max: 229999\n"
+    assert "(longest: hold 225 s, hello 5 s;" in told(too_long, text, catalog=CATALOG)[0]
+    assert told(too_long, text.replace("229999", "230000"), catalog=CATALOG) == []
