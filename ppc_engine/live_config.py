@@ -58,7 +58,9 @@ class LiveConfig:
         config = load_config(self._config_dir, known_zips=self._places.zips)
         owned = numbers.load_all(self._database)
         revisions.save_revision(self._database, config.revision, config.body, now_us)
-        return config, self._made(config, owned)
+        made = self._made(config, owned)
+        made.routes.build()  # Here, because it takes a while, and this may be off the hub.
+        return config, made
 
     def put_in_force(self, read: tuple[LoadedConfig, CallContext]) -> None:
         """New calls are judged by this from now on."""
@@ -119,7 +121,8 @@ class Reloaded:
 class Reloader:
     """Takes a changed configuration for new calls: whole or not at all, one reload after another.
 
-    ``off_hub`` runs work that may wait for disk and database; ``log`` tells what a person should know.
+    ``off_hub`` runs work that may wait for disk and database; ``log`` tells what a person should know. ``prepare`` gets
+    ready what a new configuration needs, and gives what is to be done in the moment that it comes into force.
     """
 
     def __init__(
@@ -129,8 +132,10 @@ class Reloader:
         off_hub: Callable[[Callable[[], Any]], Any],
         now_us: Callable[[], int],
         log: Callable[..., None],
+        prepare: Callable[[CallContext], Callable[[], None]] = lambda _context: lambda: None,
     ) -> None:
         self._config = config
+        self._prepare = prepare
         self._off_hub = off_hub
         self._now_us = now_us
         self._log = log
@@ -147,7 +152,12 @@ class Reloader:
                 return self._refused(by, before.revision, [str(issue) for issue in error.issues])
             except PPCError as error:
                 return self._refused(by, before.revision, [str(error)])
+            try:
+                take = self._prepare(context)
+            except PPCError as error:
+                return self._refused(by, before.revision, [f"caps cannot be counted now: {error}"])
             self._config.put_in_force((config, context))
+            take()
             self._log("config_reloaded", by=by, revision=context.revision, before=before.revision)
             for change in changes[:LOGGED_MAX]:
                 self._log("config_change", detail=change)

@@ -10,12 +10,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from gevent.event import Event as Signal
 
 from ppc_engine import __version__
+from ppc_engine.calls.record import CDR
+from ppc_engine.calls.state import CallContext
+from ppc_engine.engine.cap_seeding import CapSeeding
 from ppc_engine.engine.cdr_batches import CDRBatcher
 from ppc_engine.engine.claims import Claims
 from ppc_engine.engine.control_desk import ControlDesk
@@ -25,11 +29,14 @@ from ppc_engine.engine.off_hub import OffHub
 from ppc_engine.engine.operator import Operator
 from ppc_engine.engine.reconcile import Reconciler
 from ppc_engine.engine.supervisor import Supervisor
+from ppc_engine.engine.usage import Usage
 from ppc_engine.live_config import LiveConfig, Reloaded, Reloader
 from ppc_engine.ports import Clock, SwitchError
 from ppc_engine.routing.caps import list_caps
+from ppc_engine.routing.usage import UsageBoard
 from ppc_engine.settings import Settings
 from ppc_engine.storage.caller_calls import SQLCallerCalls
+from ppc_engine.storage.cap_usage import read_cap_usage
 from ppc_engine.storage.capacity import MemoryCapacityStore
 from ppc_engine.storage.catalog_files import LoadedConfig
 from ppc_engine.storage.cdrs import SQLCDRStore
@@ -71,6 +78,8 @@ class RunningEngine:
         self.database = open_database(settings.database_url)
         self.journal = FileJournal(settings.journal_dir)
         self.capacity = MemoryCapacityStore()
+        self.usage = Usage(self.capacity, UsageBoard(self.capacity))
+        self.capacity.on_change = self.usage.board.changed
         self.supervisor = Supervisor(self._service_died)
         key = hashlib.sha256(settings.secret.get_secret_value().encode()).digest()
         self.config = LiveConfig(config_dir, self.database, places, key, self._config_in_force, settings.test_callers)
@@ -99,7 +108,9 @@ class RunningEngine:
             refusing=lambda: bool(self.journal.failed),
             paused=lambda: self.operator.paused(),
             lookups=self.lookups,
+            usage=self.usage,
         )
+        self.cap_seeding = self._make_seeding()
         self._make_desk()
         self.claims = Claims(self.dispatcher, renew_s=settings.claim_renew_s)
         self.reconciler = Reconciler(self.dispatcher, self.claims, self.config.context_of)
@@ -120,7 +131,13 @@ class RunningEngine:
             reset_cap=self._reset_cap,
             reported=self.metrics.order_obeyed,
         )
-        self.reloader = Reloader(self.config, off_hub=self.off_hub.run, now_us=self._clock.now_us, log=self._log)
+        self.reloader = Reloader(
+            self.config,
+            off_hub=self.off_hub.run,
+            now_us=self._clock.now_us,
+            log=self._log,
+            prepare=self._prepare_caps,
+        )
         self.desk = ControlDesk(
             operator=self.operator,
             dispatcher=lambda: self.dispatcher,
@@ -128,6 +145,25 @@ class RunningEngine:
             caps=self._caps_told,
             revision=lambda: self.config.new_call().revision,
         )
+
+    def _make_seeding(self) -> CapSeeding:
+        orders = SQLOperatorOrders(self.database)
+        return CapSeeding(
+            self.usage,
+            clock=self._clock,
+            off_hub=self.off_hub,
+            read=lambda context, rules, at, held, judged: read_cap_usage(
+                self.database, context.catalog, rules, at, held, judged
+            ),
+            live=lambda: [runner.call for runner in self.dispatcher.calls.values()],
+            unwritten=self.batcher.unwritten,
+            given_back=orders.units_given_back,
+        )
+
+    def _prepare_caps(self, context: CallContext) -> Callable[[], None]:
+        """Read what the caps of a new configuration have used already; what it gives makes that count."""
+        seeds = self.cap_seeding.prepare(context)
+        return lambda: self.cap_seeding.sow(seeds)
 
     def _make_switch(self, settings: Settings) -> ESLSwitch:
         return ESLSwitch(
@@ -155,7 +191,7 @@ class RunningEngine:
         self.journal.start()
         for problem in self.journal.found.problems:
             self._log("journal_damaged", detail=problem)
-        restored = self.reconciler.restore(self.journal.open_calls())
+        restored = self._restore_calls()
         self._watch_gauges()
         self.batcher.start()
         self.supervisor.spawn("timers", lambda: self.dispatcher.timers.run(self._stopping))
@@ -167,6 +203,19 @@ class RunningEngine:
         self.monitoring.start()
         self.switch.start()
         self._log("started", version=__version__, revision=self.config.new_call().revision, calls_restored=restored)
+
+    def _restore_calls(self) -> int:
+        """Calls of an earlier process, with everything that they and the finished ones used of caps."""
+        context, open_calls = self.config.new_call(), list(self.journal.open_calls())
+        seeds = self.cap_seeding.prepare(context, journalled=[call_id for call_id, _ in open_calls])
+        ended: list[tuple[CDR, frozenset[str]]] = []
+        self.cap_seeding.sow(seeds)
+        self.usage.finished = ended
+        restored = self.reconciler.restore(open_calls)
+        self.usage.finished = None
+        self.cap_seeding.hold(seeds)
+        self.cap_seeding.add(seeds, ended)
+        return restored
 
     def stop(self) -> None:
         """Let go of the switch, write what is in memory, end every greenlet. Bridged calls talk on."""

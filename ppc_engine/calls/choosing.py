@@ -207,7 +207,10 @@ class Choosing(Capping):
         assert selection.target is not None
         hunt, number = self._hunt(), self._next_number()
         attempt = AttemptState(
-            number=number, attempt_id=ids.attempt_id(self.state.call_id, number), target=selection.target.id
+            number=number,
+            attempt_id=ids.attempt_id(self.state.call_id, number),
+            target=selection.target.id,
+            reserved_at=self._at,
         )
         self.state.attempts.append(attempt)
         hunt.round.append(number)

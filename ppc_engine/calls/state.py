@@ -63,6 +63,7 @@ class AttemptState:
     leg_connected_ms: int = 0
     leg_answered: bool = False
     talk_ms_max: int = 0
+    reserved_at: int = 0
     outcome: str = ""
 
 

@@ -87,6 +87,10 @@ class CDRBatcher:
         """Finished calls that are not committed yet."""
         return len(self._queue) + len(self._batch)
 
+    def unwritten(self) -> list[CDR]:
+        """Finished calls that are not known to be in the database."""
+        return [finished.cdr for finished in (*self._batch, *self._queue)]
+
     def gauges(self) -> dict[str, Callable[[], float]]:
         """Gauges by their key in telemetry: calls that wait, and for how long the oldest has."""
         return {"cdr_backlog": lambda: self.pending, "journal_oldest_s": self._oldest_s}

@@ -23,13 +23,17 @@ from ppc_engine.routing.usage import UsageBoard
 
 
 class Usage:
-    """Caps of the live calls of one engine."""
+    """Caps of the live calls of one engine.
+
+    While counters are being read anew, ``finished`` gathers the calls that end, with the counters that they held.
+    """
 
     def __init__(self, capacity: CapacityStore, board: UsageBoard | None = None) -> None:
         self.capacity = capacity
         self.board = board or UsageBoard(capacity, told=False)
         self._routes: RouteIndex | None = None
         self._targets: dict[str, str] = {}
+        self.finished: list[tuple[CDR, frozenset[str]]] | None = None
 
     def use(self, routes: RouteIndex) -> None:
         """The routes of new calls, from now on."""
@@ -96,6 +100,8 @@ class Usage:
         leases = [call.state.call_id, *(attempt.attempt_id for attempt in call.state.attempts)]
         held = {lease_id: self.capacity.held(lease_id) for lease_id in leases}
         held = {lease_id: amounts for lease_id, amounts in held.items() if amounts}
+        if self.finished is not None and cdr is not None:
+            self.finished.append((cdr, frozenset(key for amounts in held.values() for key in amounts)))
         if not held:
             return
         catalog: Catalog = call.context.catalog
