@@ -7,6 +7,7 @@ the caller leg's (semantics.md, "Clocks of a call").
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ppc_engine.calls import ids
@@ -135,6 +136,7 @@ def _attempts(call_id: str, told: _Told, ended: dict[str, Any]) -> list[AttemptR
     bridged = {event["leg_id"]: event["at"] for event in reversed(told.events.get("LegBridged", []))}
     settled = {data["number"]: (at, data["cause"]) for at, data in told.decisions.get("attempt", [])}
     last_at = ended.get("ended_at") or told.last_at
+    ended_by_us = _ended_by_us(told.facts)
     records = []
     for dialed_at, dialed in told.decisions.get("dialed", []):
         leg = legs.get(dialed["leg_id"], {})
@@ -143,8 +145,26 @@ def _attempts(call_id: str, told: _Told, ended: dict[str, Any]) -> list[AttemptR
         over_at, cause = settled.get(dialed["number"], (last_at, _cause_without_leg(ended)))
         if seen_bridge:
             over_at = last_at
-        records.append(_attempt(call_id, dialed, dialed_at, leg, seen_bridge, over_at, cause, ended))
+        record = _attempt(call_id, dialed, dialed_at, leg, seen_bridge, over_at, cause, ended)
+        by_us = record.hung_up_by == "switch" and record.leg_id in ended_by_us
+        records.append(replace(record, hung_up_by="engine") if by_us else record)
     return records
+
+
+def _ended_by_us(facts: Facts) -> set[str]:
+    """Legs that lived when we had them hung up, or had their caller taken away or hung up."""
+    living: set[str] = set()
+    ended: set[str] = set()
+    for fact in facts:
+        if fact["e"]["k"] == "LegEnded":
+            living.discard(fact["e"]["leg_id"])
+        for command in fact.get("c", ()):
+            if command["k"] == "HangupLeg":
+                ended.add(command["leg_id"])
+            elif command["k"] in ("Hangup", "TakeBack"):
+                ended |= living
+        living |= {data["leg_id"] for kind, data in fact.get("d", ()) if kind == "dialed"}
+    return ended
 
 
 def _queued(facts: Facts, ended_at: int) -> tuple[int, int]:

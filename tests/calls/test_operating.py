@@ -83,6 +83,7 @@ def test_a_talk_is_ended_by_order_and_stays_a_connected_call() -> None:
     assert trace.ended(42.03, by="send_bye") == ["finish"]
     cdr = trace.cdr()
     assert (cdr.outcome, cdr.hung_up_by, cdr.connected_ms) == ("connected", "engine", 30_020)
+    assert cdr.attempts[0].hung_up_by == "engine"
 
 
 def test_a_call_that_was_never_connected_and_ended_by_order_is_blocked() -> None:
@@ -136,7 +137,10 @@ def test_a_ringing_target_is_stopped_and_the_ordered_one_rung() -> None:
     trace.bridged(14.0, number=2)
     over(trace, 60.0, bridged=14.0)
     cdr = trace.cdr()
-    assert [(a.target, a.outcome) for a in cdr.attempts] == [("acme-la", "cancelled"), ("zenith-1", "answered")]
+    assert [(a.target, a.outcome, a.hung_up_by) for a in cdr.attempts] == [
+        ("acme-la", "cancelled", "engine"),
+        ("zenith-1", "answered", "caller"),
+    ]
 
 
 @pytest.mark.parametrize("leg_first", [True, False])
@@ -155,7 +159,10 @@ def test_a_talk_is_taken_back_and_goes_on_with_another_target(leg_first: bool) -
     trace.leg_ended(94.0, "NORMAL_CLEARING", 2, dialed=30.04, bridged=34.0)
     over(trace, 94.02)
     cdr = trace.cdr()
-    assert [(a.target, a.connected_ms) for a in cdr.attempts] == [("acme-la", 18_020), ("zenith-1", 60_000)]
+    assert [(a.target, a.connected_ms, a.hung_up_by) for a in cdr.attempts] == [
+        ("acme-la", 18_020, "engine"),
+        ("zenith-1", 60_000, "target"),
+    ]
     assert (cdr.outcome, cdr.connected_ms) == ("connected", 78_020)
 
 
