@@ -6,13 +6,16 @@ gets its own revision back from the database.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import gevent
 from gevent.lock import BoundedSemaphore
 from sqlalchemy import Engine
 
@@ -23,9 +26,12 @@ from ppc_engine.catalog.model import TrackingNumber
 from ppc_engine.flows.diff import flow_changes
 from ppc_engine.storage import numbers, revisions
 from ppc_engine.storage.catalog_files import LoadedConfig, config_from_revision, load_config
+from ppc_engine.storage.config_aside import load_aside
+from ppc_engine.storage.prompt_files import prompts_in
 from ppc_engine.values.errors import BadValueError, ConfigError, PPCError
 from ppc_engine.values.places import Places
 
+IN_MEMORY = (None, "", ":memory:")  # A database that no other process can see.
 LOGGED_MAX = 50  # Lines of one reload in the log; the person who asked gets all of them.
 
 
@@ -40,6 +46,7 @@ class LiveConfig:
         key: bytes,
         in_force: Callable[[LoadedConfig], None],
         test_callers: frozenset[str] = frozenset(),
+        prompts_dir: str = "",
     ) -> None:
         self._config_dir = config_dir
         self._database = database
@@ -47,16 +54,30 @@ class LiveConfig:
         self._key = key
         self._in_force = in_force
         self._test_callers = test_callers
+        self._prompts_dir = prompts_dir
         self._earlier: dict[str, CallContext] = {}
         self.context: CallContext | None = None
 
-    def read(self, now_us: int) -> tuple[LoadedConfig, CallContext]:
-        """Read the directory and the tracking numbers, and keep the revision. May run off the hub; changes nothing.
+    def read_aside(self) -> LoadedConfig:
+        """The directory, read in a process of its own while calls go on. Call it on the hub.
 
         Raises ConfigError with every issue, or OutsideError.
         """
-        config = load_config(self._config_dir, known_zips=self._places.zips)
+        url = self._database.url
+        database_url = url.render_as_string(hide_password=False) if url.database not in IN_MEMORY else ""
+        return load_aside(
+            self._config_dir, database_url=database_url, prompts_dir=self._prompts_dir, pause=gevent.sleep
+        )
+
+    def read(self, now_us: int, config: LoadedConfig | None = None) -> tuple[LoadedConfig, CallContext]:
+        """The directory (unless it was read aside) and the tracking numbers; the revision is kept. Changes nothing.
+
+        May run off the hub. Raises ConfigError with every issue, or OutsideError.
+        """
         owned = numbers.load_all(self._database)
+        if config is None:
+            prompts = prompts_in(Path(self._prompts_dir)) if self._prompts_dir else None
+            config = load_config(self._config_dir, places=self._places, prompts=prompts, own_numbers=owned)
         revisions.save_revision(self._database, config.revision, config.body, now_us)
         made = self._made(config, owned)
         made.routes.build()  # Here, because it takes a while, and this may be off the hub.
@@ -144,10 +165,11 @@ class Reloader:
     def reload(self, by: str, still: Callable[[], bool] = lambda: True) -> Reloaded:
         """Read everything again. ``by`` is who asked; ``still``, asked off the hub, whether the files lie as they lay
         when reading began: if not, what was read may be half of two configurations, and is not taken."""
-        with self._one_at_a_time:
+        with self._one_at_a_time, _not_collecting():
             before = self._config.new_call()
             try:
-                config, context, changes = self._off_hub(lambda: self._read(before, still))
+                read = self._config.read_aside()
+                config, context, changes = self._off_hub(lambda: self._read(read, before, still))
             except ConfigError as error:
                 return self._refused(by, before.revision, [str(issue) for issue in error.issues])
             except PPCError as error:
@@ -170,9 +192,9 @@ class Reloader:
             )
 
     def _read(
-        self, before: CallContext, still: Callable[[], bool]
+        self, read: LoadedConfig, before: CallContext, still: Callable[[], bool]
     ) -> tuple[LoadedConfig, CallContext, tuple[str, ...]]:
-        config, context = self._config.read(self._now_us())
+        config, context = self._config.read(self._now_us(), read)
         if not still():
             raise BadValueError("files changed while they were read; they are read again when they lie still")
         changes = catalog_changes(before.catalog, context.catalog) + flow_changes(before.flows, context.flows)
@@ -184,3 +206,16 @@ class Reloader:
         if len(problems) > LOGGED_MAX:
             self._log("config_refused", by=by, detail=f"and {len(problems) - LOGGED_MAX} more (ppc check lists all)")
         return Reloaded(taken=False, revision=revision, before=revision, problems=tuple(problems))
+
+
+@contextlib.contextmanager
+def _not_collecting() -> Iterator[None]:
+    """A configuration is many objects that live long: a collection would hold calls up, and walk it again each time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_on:
+            gc.enable()

@@ -82,7 +82,15 @@ class RunningEngine:
         self.capacity.on_change = self.usage.board.changed
         self.supervisor = Supervisor(self._service_died)
         key = hashlib.sha256(settings.secret.get_secret_value().encode()).digest()
-        self.config = LiveConfig(config_dir, self.database, places, key, self._config_in_force, settings.test_callers)
+        self.config = LiveConfig(
+            config_dir,
+            self.database,
+            places,
+            key,
+            self._config_in_force,
+            settings.test_callers,
+            settings.prompts_dir,
+        )
         self.off_hub = OffHub()
         self.batcher = CDRBatcher(
             self.journal,
@@ -333,12 +341,13 @@ class RunningEngine:
     def _caps_told(self) -> list[dict[str, Any]]:
         """Every cap of the running revision, with what is used of it."""
         context = self.config.new_call()
-        used = self.capacity.snapshot()
+        used, holders = self.capacity.snapshot(), self.capacity.holders()
         capped = [number for number in context.numbers.values() if number.caps or number.concurrency_cap is not None]
         told = []
         for state in list_caps(context.catalog, self._clock.now_us(), capped):
             amount, pending = used.get(state.key, (0, 0))
-            told.append({**dataclasses.asdict(state), "used": amount, "pending": pending})
+            held = {"used": amount, "pending": pending, "holders": holders.get(state.key, {})}
+            told.append({**dataclasses.asdict(state), **held})
         return told
 
     def _monitoring(self, settings: Settings) -> MonitoringServer:
