@@ -24,6 +24,7 @@ from ppc_engine.storage.billing import SQLBillingStore
 from ppc_engine.storage.catalog_files import config_from_revision
 from ppc_engine.storage.cdrs import SQLCDRStore
 from ppc_engine.storage.database import open_database
+from ppc_engine.storage.places import load_places
 from ppc_engine.storage.revisions import load_revision
 from ppc_engine.storage.strict_yaml import parse_yaml
 from ppc_engine.values.errors import BadValueError, ConfigError, OutsideError
@@ -82,7 +83,7 @@ def _captured(engine: Engine, call_id: str, keep_caller: bool) -> tuple[CDR, dic
     cdr = find_call(store, call_id)
     facts = store.read_facts(cdr.call_id)
     try:
-        then = stage_of(config_from_revision(load_revision(engine, cdr.revision)))
+        then = stage_of(config_from_revision(load_revision(engine, cdr.revision)), load_places())
     except KeyError:
         raise BadValueError(f"revision {cdr.revision[:12]} of call {cdr.call_id} is not in this database") from None
     with SQLBillingStore(engine).batch(writes=False) as batch:

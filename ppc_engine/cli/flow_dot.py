@@ -16,7 +16,7 @@ DRAWING_S_MAX = 60
 PEN_MAX = 5.0  # Points, for the way that every call takes.
 
 _FONT = "Arial"  # Its widths are known to graphviz-pure, and every machine has it or Liberation Sans.
-_INK, _GREY, _TROUBLE, _WAY = "#1f2933", "#9aa5b1", "#c0392b", "#52606d"
+_INK, _GREY, _TROUBLE, _WAY, _SOLD = "#1f2933", "#9aa5b1", "#c0392b", "#52606d", "#276749"
 _FILLS = {  # (box, its upper line)
     "talk": ("#e8f1fd", "#2b6cb0"),
     "decide": ("#fef6dd", "#975a16"),
@@ -105,8 +105,9 @@ def _label(box: Box) -> str:
         *(f'<FONT POINT-SIZE="9" COLOR="{ink}">{_text(line)}</FONT>' for line in box.lines),
     ]
     if box.visits:
-        gone = f'   <FONT COLOR="{_TROUBLE}">{box.abandoned:,} hung up</FONT>' if box.abandoned else ""
-        told.append(f'<FONT POINT-SIZE="10" COLOR="{head}"><B>{box.visits:,} calls</B>{gone}</FONT>')
+        sold = f'   <FONT COLOR="{_SOLD}">{box.connected:,} connected</FONT>' if box.connected else ""
+        gone = f'   <FONT COLOR="{_TROUBLE}">{box.abandoned:,} gave up</FONT>' if box.abandoned else ""
+        told.append(f'<FONT POINT-SIZE="10" COLOR="{head}"><B>{box.visits:,} calls</B>{sold}{gone}</FONT>')
     rows = "".join(f'<TR><TD ALIGN="LEFT">{line}</TD></TR>' for line in told)
     inner = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{rows}</TABLE>'
     # A frame of air around the text, or the round corners would cut it.

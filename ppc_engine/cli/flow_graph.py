@@ -72,5 +72,5 @@ def _traffic(config: LoadedConfig, config_dir: Path, since: str) -> tuple[Traffi
         counts = read_traffic(engine, flows, since=time.time_ns() // 1000 - hours * HOUR_US)
     finally:
         engine.dispose()
-    traffic = Traffic(counts.calls, counts.visits, counts.exits, counts.abandoned)
+    traffic = Traffic(counts.calls, counts.visits, counts.exits, counts.connected, counts.abandoned)
     return traffic, f"{counts.calls:,} calls of all flows in the last {since}"

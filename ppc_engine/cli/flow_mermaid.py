@@ -44,7 +44,8 @@ def _box(box: Box) -> str:
     opening, closing = _SHAPES.get(box.kind, ("[", "]"))
     told = [f"<small>{_text(box.type)}</small>", f"<b>{_text(box.name)}</b>", *(_text(line) for line in box.lines)]
     if box.visits is not None:
-        told.append(f"{box.visits:,} calls" + (f", {box.abandoned:,} hung up" if box.abandoned else ""))
+        sold = f", {box.connected:,} connected" if box.connected else ""
+        told.append(f"{box.visits:,} calls{sold}" + (f", {box.abandoned:,} gave up" if box.abandoned else ""))
     return f'{opening}"{"<br/>".join(told)}"{closing}'
 
 

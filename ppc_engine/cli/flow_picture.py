@@ -42,12 +42,13 @@ _HIDDEN = frozenset({"type", "exits"})
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """How often calls went where, by flow: entries of nodes, exits taken, and calls that ended in a node by the
-    caller's hang-up. ``calls`` is how many there were."""
+    """How often calls went where, by flow: entries of nodes, exits taken, calls that ended in a node connected, and
+    those that the caller gave up there. ``calls`` is how many there were."""
 
     calls: int = 0
     visits: Mapping[tuple[str, str], int] = field(default_factory=dict)
     exits: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    connected: Mapping[tuple[str, str], int] = field(default_factory=dict)
     abandoned: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
@@ -63,6 +64,7 @@ class Box:
     is_start: bool = False
     reachable: bool = True
     visits: int | None = None
+    connected: int = 0
     abandoned: int = 0
 
     @property
@@ -148,6 +150,7 @@ def _boxes(flow: Flow, live: set[tuple[str, str]], traffic: Traffic | None) -> I
             is_start=name == flow.start,
             reachable=(flow.id, name) in live,
             visits=traffic.visits.get((flow.id, name), 0) if traffic else None,
+            connected=traffic.connected.get((flow.id, name), 0) if traffic and kind != "hangup" else 0,
             abandoned=traffic.abandoned.get((flow.id, name), 0) if traffic else 0,
         )
 

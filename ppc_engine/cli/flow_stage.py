@@ -20,6 +20,7 @@ from ppc_engine.storage.number_files import read_numbers
 from ppc_engine.storage.numbers import load_all
 from ppc_engine.storage.places import load_places
 from ppc_engine.values.errors import BadValueError, ConfigError
+from ppc_engine.values.places import Places
 
 NUMBERS_FILE = (
     "numbers.csv"  # Beside engine.yaml: what the example and its tests dial; a live engine asks its database.
@@ -29,13 +30,13 @@ KEY = b"names of legs in a rehearsal"
 
 def make_stage(config_dir: Path) -> Stage:
     """A stage with this configuration. Raises ConfigError with every issue."""
-    config = load_config(config_dir, known_zips=load_places().zips)
-    return stage_of(config, numbers_of(config_dir, config.catalog))
-
-
-def stage_of(config: LoadedConfig, numbers: Mapping[str, TrackingNumber] | None = None) -> Stage:
-    """A stage with a configuration that is loaded already, of the files or of a stored revision."""
     places = load_places()
+    config = load_config(config_dir, known_zips=places.zips)
+    return stage_of(config, places, numbers_of(config_dir, config.catalog))
+
+
+def stage_of(config: LoadedConfig, places: Places, numbers: Mapping[str, TrackingNumber] | None = None) -> Stage:
+    """A stage with a configuration that is loaded already, of the files or of a stored revision."""
     return Stage(
         CallContext(
             catalog=config.catalog,

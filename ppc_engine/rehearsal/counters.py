@@ -34,7 +34,8 @@ class Others:
 
     def __init__(self, catalog: Catalog, at: int, numbers: Iterable[TrackingNumber] = ()) -> None:
         self.book = CapBook()
-        self._keys = {base_of(state.key): state.key for state in list_caps(catalog, at, numbers)}
+        self._catalog, self._at, self._numbers = catalog, at, tuple(numbers)
+        self._keys: dict[str, str] = {}
 
     def use(self, counters: Mapping[str, str]) -> None:
         """From now on they use this much of these caps."""
@@ -50,4 +51,9 @@ class Others:
         self.book.give(f"others:{name}", {self._key(name): 1})
 
     def _key(self, name: str) -> str:
-        return name if is_slot(name) else self._keys[name]
+        if is_slot(name):
+            return name
+        if not self._keys:
+            states = list_caps(self._catalog, self._at, self._numbers)
+            self._keys = {base_of(state.key): state.key for state in states}
+        return self._keys[name]

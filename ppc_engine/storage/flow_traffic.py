@@ -14,15 +14,18 @@ from ppc_engine.storage.facts import read_facts
 from ppc_engine.storage.schema import call_facts, calls
 
 PAGE_CALLS = 500
+ABANDONED = "abandoned_"  # How outcomes of calls begin that the caller gave up.
 
 
 @dataclass(slots=True)
 class FlowCounts:
-    """Entries of (flow, node), exits taken (flow, node, exit), and calls that the caller left in a node."""
+    """Entries of (flow, node), exits taken (flow, node, exit); calls that were connected in a node and ended there, and
+    calls that the caller gave up in a node, never connected."""
 
     calls: int = 0
     visits: Counter[tuple[str, str]] = field(default_factory=Counter)
     exits: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    connected: Counter[tuple[str, str]] = field(default_factory=Counter)
     abandoned: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
@@ -33,7 +36,7 @@ def read_traffic(engine: Engine, flow_of: Mapping[str, str], *, since: int, unti
     """
     counts = FlowCounts()
     same = and_(calls.c.offered_at == call_facts.c.offered_at, calls.c.call_id == call_facts.c.call_id)
-    columns = (calls.c.campaign, calls.c.hung_up_by, call_facts.c.facts)
+    columns = (calls.c.campaign, calls.c.outcome, call_facts.c.facts)
     query = select(*columns).join_from(calls, call_facts, same).where(calls.c.offered_at >= since, ~calls.c.test)
     if until:
         query = query.where(calls.c.offered_at < until)
@@ -41,11 +44,11 @@ def read_traffic(engine: Engine, flow_of: Mapping[str, str], *, since: int, unti
         for row in connection.execution_options(yield_per=PAGE_CALLS).execute(query):
             own = flow_of.get(row.campaign)
             if own is not None:
-                _count(counts, own, row.hung_up_by, row.facts)
+                _count(counts, own, row.outcome, row.facts)
     return counts
 
 
-def _count(counts: FlowCounts, own: str, hung_up_by: str, blob: bytes) -> None:
+def _count(counts: FlowCounts, own: str, outcome: str, blob: bytes) -> None:
     path = visits(read_facts(blob))
     counts.calls += 1
     for visit in path:
@@ -53,5 +56,7 @@ def _count(counts: FlowCounts, own: str, hung_up_by: str, blob: bytes) -> None:
         counts.visits[flow, visit.node] += 1
         if visit.exit:
             counts.exits[flow, visit.node, visit.exit] += 1
-    if path and not path[-1].exit and hung_up_by == "caller":
-        counts.abandoned[path[-1].flow or own, path[-1].node] += 1
+    if path and not path[-1].exit:
+        last = path[-1].flow or own, path[-1].node
+        counts.connected[last] += outcome == "connected"
+        counts.abandoned[last] += outcome.startswith(ABANDONED)
