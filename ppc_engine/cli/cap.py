@@ -30,8 +30,9 @@ def command() -> None:
 @click.argument("about", required=False, default="")
 @config_option
 @click.option("--full", is_flag=True, help="Only caps that let nothing more through.")
+@click.option("--holders", is_flag=True, help="Also name the calls and attempts (call:n) that hold pending ones.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; money in micros, times in UTC microseconds.")
-def show_command(about: str, config_dir: Path, full: bool, as_json: bool) -> None:
+def show_command(about: str, config_dir: Path, full: bool, holders: bool, as_json: bool) -> None:
     """Show every cap of the running configuration: used, pending, limit, period and when it begins anew.
 
     ABOUT is a part of a cap's name: acme, target:acme-la, /day/. Pending is what calls hold that may yet count.
@@ -56,6 +57,9 @@ def show_command(about: str, config_dir: Path, full: bool, as_json: bool) -> Non
         figures = [_amount(row, value) for value in (row["used"], row["pending"], row["limit"], left)]
         style = "bold" if not left else ""
         table.add_row(escape(row["key"]), *figures, _counts(row), _anew(row, now), style=style)
+        if holders:
+            for lease, amount in row.get("holders", {}).items():
+                table.add_row(f"  {escape(lease)}", "", _amount(row, amount), style="dim")
     if rows:
         make_console().print(table)
     else:

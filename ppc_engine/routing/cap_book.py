@@ -161,6 +161,14 @@ class CapBook:
         keys = self._pending.keys() | self._counted.keys()
         return {key: [self.use_of(key), self._pending.get(key, 0)] for key in sorted(keys)}
 
+    def holders(self) -> dict[str, dict[str, int]]:
+        """Who holds how much of every counter, by lease, for people."""
+        found: dict[str, dict[str, int]] = {}
+        for lease_id, held in self._leases.items():
+            for key, amount in held.items():
+                found.setdefault(key, {})[lease_id] = amount
+        return found
+
     def counted_keys(self) -> list[str]:
         """Every counter that something was counted on."""
         return list(self._counted)

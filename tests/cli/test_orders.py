@@ -28,7 +28,17 @@ DAY_CAP = {
     "measure": "connect", "per": "day", "unit": "calls", "limit": 50, "begin": 0, "end": 1 << 50, "used": 50,
     "pending": 2,
 }  # fmt: skip
-SLOTS = {**DAY_CAP, "key": "target:acme-la", "measure": "", "per": "", "unit": "slots", "limit": 4, "used": 1, "end": 0}
+SLOTS = {
+    **DAY_CAP,
+    "holders": {f"{CALLS[0]}:1": 1},
+    "key": "target:acme-la",
+    "measure": "",
+    "per": "",
+    "unit": "slots",
+    "limit": 4,
+    "used": 1,
+    "end": 0,
+}
 MONEY = {**DAY_CAP, "key": "buyer:acme-roofing/revenue/ever/", "measure": "revenue", "per": "ever", "unit": "micros"}
 MONEY |= {"limit": 2_500_000_000, "used": 95_000_000, "pending": 0, "end": 1 << 62}
 
@@ -298,6 +308,9 @@ def test_caps_are_shown_with_what_is_left_and_when_they_begin_anew(engine: FakeE
     assert rows[DAY_CAP["key"]][:5] == ["50", "2", "50", "0", "calls connected"]
     assert rows[DAY_CAP["key"]][5].startswith("each day: 2005-")
     assert rows[MONEY["key"]] == ["95.00", "0.00", "2500.00", "2405.00", "revenue", "never"]
+    assert CALLS[0] not in str(rows)
+    assert run(["cap", "show", "target:acme-la", "--holders"]) == 0
+    assert f"{CALLS[0]}:1" in said()
     assert run(["cap", "show", "--full", "--json"]) == 0
     assert [row["key"] for row in json.loads(said())] == [DAY_CAP["key"]]
     assert run(["cap", "show", "nobody"]) == 0
