@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from typing import Any
 
 from ppc_engine.catalog.model import Area, Buyer, Catalog, Target, TargetArea
 from ppc_engine.routing.caps import MONEY, CapRule, CatalogCaps
 from ppc_engine.routing.duplicates import EarlierCall, routed_duplicate
+from ppc_engine.routing.periods import Periods
 from ppc_engine.values import condition
 from ppc_engine.values.condition import ConditionError
 from ppc_engine.values.money import format_micros
-from ppc_engine.values.places import Places, places_of
+from ppc_engine.values.places import Places
 from ppc_engine.values.schedule import WeeklyHours, local_time
 
 LISTED_MAX = 8  # So many places of a filter are written into a reason; the rest is a count.
@@ -61,21 +63,32 @@ class Situation:
 Reason = dict[str, Any]
 
 
+@dataclass(slots=True)
+class Candidate:
+    """A target with what was made ready of it: its caps, the ZIPs of its counties and radius, its area in words."""
+
+    buyer: Buyer
+    target: Target
+    rules: list[CapRule]
+    further: frozenset[str] = frozenset()
+    periods: Periods = field(default_factory=Periods)
+    area_text: str = ""
+
+
 def _reason(code: str, measured: Any, limit: Any) -> Reason:
     return {"code": code, "measured": measured, "limit": limit}
 
 
-def every_rejection(
-    catalog: Catalog, places: Places, rules: list[CapRule], buyer: Buyer, target: Target, situation: Situation
-) -> list[Reason]:
-    """Every reason why this target is left out, as plain JSON; [] when it is eligible. ``rules`` are its caps."""
+def every_rejection(catalog: Catalog, candidate: Candidate, situation: Situation) -> list[Reason]:
+    """Every reason why this target is left out, as plain JSON; [] when it is eligible."""
+    buyer, target = candidate.buyer, candidate.target
     return [
         *_paused(buyer, target, situation),
         *_closed(target, situation),
-        *_out_of_area(target, situation, places),
+        *_out_of_area(candidate, situation),
         *_attribute_mismatch(target, situation),
         *_duplicate(buyer, target, situation),
-        *_capped(rules, buyer, target, situation),
+        *_capped(candidate, situation),
         *_blocked(catalog, buyer, target, situation),
         *_margin(catalog, buyer, situation),
         *_attestation(target, situation),
@@ -97,10 +110,13 @@ def _closed(target: Target, situation: Situation) -> list[Reason]:
     return [_reason("closed", *_hours_told(target.hours, situation.at))]
 
 
-def _out_of_area(target: Target, situation: Situation, places: Places) -> list[Reason]:
-    if target.area is None or in_target_area(target.area, situation, places):
+def _out_of_area(candidate: Candidate, situation: Situation) -> list[Reason]:
+    area = candidate.target.area
+    if area is None or in_target_area(area, situation, candidate.further):
         return []
-    return [_reason("out_of_area", _place_told(situation), area_told(target.area))]
+    if not candidate.area_text:
+        candidate.area_text = area_told(area)
+    return [_reason("out_of_area", _place_told(situation), candidate.area_text)]
 
 
 def _attribute_mismatch(target: Target, situation: Situation) -> list[Reason]:
@@ -134,12 +150,13 @@ def scope_place(scope: str, buyer: Buyer, target: Target, situation: Situation) 
     }.get(scope, "")
 
 
-def _capped(rules: list[CapRule], buyer: Buyer, target: Target, situation: Situation) -> list[Reason]:
+def _capped(candidate: Candidate, situation: Situation) -> list[Reason]:
+    buyer, target = candidate.buyer, candidate.target
     reasons = []
-    for rule in rules:
+    for rule in candidate.rules:
         if rule.measure and (situation.test or target.test):
             continue
-        key = rule.key(situation.at)
+        key = rule.key(situation.at, candidate.periods)
         used = situation.used.get(key, 0) - situation.own.get(key, 0)
         limit = limit_at(rule, target, situation.at)
         if used + rule.amount <= limit or is_shared(rule, buyer, situation):
@@ -247,13 +264,13 @@ def in_area(area: Area, situation: Situation) -> bool:
     )
 
 
-def in_target_area(area: TargetArea, situation: Situation, places: Places) -> bool:
-    """The same, with the places that only a target can name: counties, and a radius round a point."""
+def in_target_area(area: TargetArea, situation: Situation, further: frozenset[str]) -> bool:
+    """The same, with the ZIPs of places that only a target can name: counties, and a radius round a point."""
     if in_area(area, situation):
         return True
     if not situation.zip_code or (area.require_zip_source == "keyed" and situation.zip_source != "ivr"):
         return False
-    return situation.zip_code in further_zips(area, places)
+    return situation.zip_code in further
 
 
 def further_zips(area: TargetArea, places: Places) -> frozenset[str]:
@@ -282,7 +299,7 @@ def area_told(area: Area) -> str:
     listed = (("states", area.states), ("counties", counties), ("ZIPs", area.zips), ("area codes", area.area_codes))
     for name, places in listed:
         if places:
-            shown = sorted(places)[:LISTED_MAX]
+            shown = nsmallest(LISTED_MAX, places)
             more = f" and {len(places) - len(shown)} more" if len(places) > len(shown) else ""
             parts.append(f"{name} {', '.join(shown)}{more}")
     if isinstance(area, TargetArea) and area.radius is not None:
@@ -300,5 +317,5 @@ def _hours_told(hours: WeeklyHours, at: int) -> tuple[str, str]:
 def rejections(buyer: Buyer, target: Target, situation: Situation) -> list[Reason]:
     """The reasons that the target itself and its buyer give."""
     catalog = Catalog({}, {}, {buyer.id: buyer}, {target.id: (buyer, target)})
-    rules = CatalogCaps(catalog).attempt_rules(buyer, target, None)
-    return every_rejection(catalog, places_of({}), rules, buyer, target, situation)
+    candidate = Candidate(buyer, target, CatalogCaps(catalog).attempt_rules(buyer, target, None))
+    return every_rejection(catalog, candidate, situation)

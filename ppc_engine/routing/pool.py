@@ -15,6 +15,7 @@ from ppc_engine.routing.caps import CapRule, CatalogCaps, base_of
 from ppc_engine.routing.duplicates import routed_duplicate
 from ppc_engine.routing.eligibility import (
     ATTESTATIONS,
+    Candidate,
     Situation,
     further_zips,
     limit_at,
@@ -62,14 +63,13 @@ class _AreaIndex:
     states: dict[str, int] = field(default_factory=dict)
     area_codes: dict[str, int] = field(default_factory=dict)
 
-    def add(self, target: Target, bit: int, places: Places) -> None:
+    def add(self, target: Target, bit: int, further: frozenset[str]) -> None:
         area = target.area
         if area is None:
             self.anywhere |= bit
             return
         if area.require_zip_source == "keyed":
             self.keyed |= bit
-        further = further_zips(area, places)
         self._add_zips(area.zips, bit)
         self._add_zips(further, bit)
         for state in area.states:
@@ -119,6 +119,8 @@ class Pool:
         self.weights: list[tuple[int, int]] = _grouped((-t.weight, n) for n, (_, t) in enumerate(self.pairs))
         self.weights = [(-negative, mask) for negative, mask in self.weights]
         self.rules: list[list[CapRule]] = []
+        self.candidates: list[Candidate] = []
+        self.periods = Periods()
         self.caps: dict[str, list[CapEntry]] = {}
         self.spread: list[CapEntry] = []
         self.paces: dict[str, int] = {}
@@ -135,11 +137,13 @@ class Pool:
         self._blocked: dict[str, int] = {}
         self._open_minute, self._open = -1, 0
         self._too_small: list[CapEntry] = []
-        self.periods = Periods()
         hours: dict[str, tuple[WeeklyHours, int]] = {}
         for n, (buyer, target) in enumerate(self.pairs):
-            self._add(buyer, target, 1 << n, places)
-            self.rules.append(caps.attempt_rules(buyer, target, campaign))
+            further = further_zips(target.area, places) if target.area is not None else frozenset()
+            self._add(buyer, target, 1 << n, further)
+            rules = caps.attempt_rules(buyer, target, campaign)
+            self.rules.append(rules)
+            self.candidates.append(Candidate(buyer, target, rules, further, self.periods))
             if target.hours is not None:
                 text = target.hours.model_dump_json()
                 known, mask = hours.get(text, (target.hours, 0))
@@ -147,10 +151,10 @@ class Pool:
         self._hours = list(hours.values())
         self._add_caps()
 
-    def _add(self, buyer: Buyer, target: Target, bit: int, places: Places) -> None:
+    def _add(self, buyer: Buyer, target: Target, bit: int, further: frozenset[str]) -> None:
         self.buyer_bits[buyer.id] = self.buyer_bits.get(buyer.id, 0) | bit
         self._destinations[target.destination] = self._destinations.get(target.destination, 0) | bit
-        self._area.add(target, bit, places)
+        self._area.add(target, bit, further)
         if target.paused or buyer.paused:
             self._paused |= bit
         if target.test:

@@ -151,8 +151,7 @@ class RouteIndex:
 
     def rejections(self, pool: Pool, n: int, situation: Situation) -> list[Reason]:
         """Every reason against the n-th target of a pool."""
-        buyer, target = pool.pairs[n]
-        return every_rejection(self.catalog, self.places, pool.rules[n], buyer, target, situation)
+        return every_rejection(self.catalog, pool.candidates[n], situation)
 
 
 def _nobody(masks: Masks, wanted: int) -> str:
