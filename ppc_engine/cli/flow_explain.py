@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ppc_engine.cli.flow_picture import Box, exit_told, picture
+from ppc_engine.cli.flow_picture import Box, exit_told, node_lines, picture
 from ppc_engine.cli.flow_stage import known_flow
 from ppc_engine.flows.model import Flow
 from ppc_engine.storage.catalog_files import load_config
@@ -69,7 +69,7 @@ def _node(flows: Mapping[str, Flow], box: Box) -> dict[str, Any]:
         "flow": box.flow,
         "node": box.name,
         "type": box.type,
-        "does": list(box.lines),
+        "does": list(node_lines(node)),
         "start": box.is_start,
         "reachable": box.reachable,
         "exits": [

@@ -45,9 +45,9 @@ def command(config_dir: Path, flow: str, form: str | None, output: Path | None, 
     form = form or (output.suffix[1:] if output and output.suffix[1:] in FORMATS else "mermaid")
     config = load_config(config_dir, known_zips=load_places().zips)
     known_flow(config.flows, flow)
-    known, told = (_traffic(config, config_dir, since)) if traffic else (None, "")
-    campaigns = ", ".join(c.id for c in config.catalog.campaigns.values() if c.flow == flow)
-    lines = [f"campaign {campaigns}" if campaigns else "no campaign", *([told] if told else [])]
+    campaigns = [campaign.id for campaign in config.catalog.campaigns.values() if campaign.flow == flow]
+    known, told = _traffic(config, config_dir, since, campaigns) if traffic else (None, "")
+    lines = [f"campaign {', '.join(campaigns)}" if campaigns else "no campaign of its own", *([told] if told else [])]
     drawn = picture(config.flows, flow, title=f"{flow}\n{'; '.join(lines)}", traffic=known)
     text = (
         draw_svg(drawn) if form == "svg" else "\n".join(mermaid_lines(drawn) if form == "mermaid" else dot_lines(drawn))
@@ -61,16 +61,17 @@ def command(config_dir: Path, flow: str, form: str | None, output: Path | None, 
         raise OutsideError(f"{output} cannot be written: {error.strerror}") from None
 
 
-def _traffic(config: LoadedConfig, config_dir: Path, since: str) -> tuple[Traffic, str]:
+def _traffic(config: LoadedConfig, config_dir: Path, since: str, campaigns: list[str]) -> tuple[Traffic, str]:
+    """The traffic of these campaigns; of all, for a flow that is only a part of others."""
     match = SINCE.match(since)
     if match is None:
         raise BadValueError(f'"{since}" is no length of time (write 12h or 7d)')
     hours = int(match[1]) * (24 if match[2] == "d" else 1)
-    flows = {campaign.id: campaign.flow for campaign in config.catalog.campaigns.values()}
+    flows = {c.id: c.flow for c in config.catalog.campaigns.values() if c.id in campaigns or not campaigns}
     engine = open_database(load_settings(config_dir).database_url)
     try:
         counts = read_traffic(engine, flows, since=time.time_ns() // 1000 - hours * HOUR_US)
     finally:
         engine.dispose()
     traffic = Traffic(counts.calls, counts.visits, counts.exits, counts.connected, counts.abandoned)
-    return traffic, f"{counts.calls:,} calls of all flows in the last {since}"
+    return traffic, f"{counts.calls:,} calls{'' if campaigns else ' of all campaigns'} in the last {since}"

@@ -5,9 +5,11 @@ Ways between the same two nodes are one arrow. A sub-flow is a group of its own,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from pydantic import BaseModel
 
 from ppc_engine.flows.model import Flow, Node
 from ppc_engine.values.schedule import DAYS
@@ -27,8 +29,8 @@ KINDS = {
 FAILURES = frozenset(
     {
         "zip_failed", "no_match", "all_closed", "all_capped", "all_no_answer", "closed", "no_answer", "busy", "failed",
-        "timeout", "no_input", "invalid", "otherwise", "unavailable", "refused", "bad_answer", "blocked", "full",
-        "waited_too_long", "error", "declined", "unknown", "not_found",
+        "timeout", "no_input", "invalid", "unavailable", "refused", "bad_answer", "blocked", "full",
+        "waited_too_long", "lost", "empty", "not_recorded",
     }
 )  # fmt: skip
 """Exits that one would rather not take: they are drawn in the colour of trouble."""
@@ -163,18 +165,16 @@ def _arrows(
         ways: dict[str, list[str]] = {}
         for exit_name, leads_to in node.exits.items():
             ways.setdefault(leads_to, []).append(exit_name)
-        only = len(node.exits) == 1
         for leads_to, exits in ways.items():
             count = sum(traffic.exits.get((flow.id, name, e), 0) for e in exits) if traffic else None
             visits = traffic.visits.get(source, 0) if traffic else 0
-            labels = () if only and exits[0] in ("done", "ok") else tuple(_cut(exit_told(node, e)) for e in exits)
             yield Arrow(
                 source=source,
                 target=(flow.id, leads_to),
-                labels=labels,
+                labels=_labels(node, exits),
                 count=count,
                 share=count / visits if count and visits else 0.0,
-                is_failure=all(e in FAILURES for e in exits),
+                is_failure=all(_is_failure(node, e) for e in exits),
                 reachable=source in live,
             )
         for other in node.flow_names().values():
@@ -186,6 +186,23 @@ def _arrows(
                 )  # fmt: skip
 
 
+def _is_failure(node: Node, exit_name: str) -> bool:
+    """Whether one would rather not leave so. Where exits have names of the writer's own, a name says nothing."""
+    kind = getattr(node, "type", "")
+    if kind in ("match", "menu"):
+        return exit_name in ("no_match", "no_choice")
+    return exit_name in FAILURES and kind not in ("branch", "split", "subflow", "caller_history")
+
+
+def _labels(node: Node, exits: Sequence[str]) -> tuple[str, ...]:
+    """What stands at an arrow: nothing where there is no choice."""
+    if len(node.exits) == 1 and exits[0] in ("done", "ok"):
+        return ()
+    if len(exits) == len(node.exits) > 1:
+        return ("always",)
+    return tuple(_cut(exit_told(node, name)) for name in exits)
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= WAY_CHARS_MAX else text[: WAY_CHARS_MAX - 3] + "..."
 
@@ -194,6 +211,8 @@ def exit_told(node: Node, exit_name: str) -> str:
     """An exit with the condition on it, where the node has one in a table by exit: "california: CA"."""
     for name in ("cases", "choices", "when", "shares", "conditions", "digits", "keys"):
         table = getattr(node, name, None)
+        if name == "shares" and isinstance(table, Mapping) and exit_name in table:
+            return f"{exit_name}: {100 * table[exit_name] / sum(table.values()):.3g} %"
         if isinstance(table, Mapping):
             told = _condition(table, exit_name)
             if told:
@@ -235,7 +254,7 @@ def node_lines(node: Node) -> Iterator[str]:
         elif name in ("prompt", "cause", "on", "text", "flow"):
             yield f'"{value}"' if name == "text" else str(value)
         else:
-            yield f"{name.replace('_', ' ')} {_value(value)}"
+            yield name.replace("_", " ") + ("" if value is True else f" {_value(value)}")
 
 
 def _worth_telling(node: Node, name: str, value: Any) -> bool:
@@ -245,6 +264,8 @@ def _worth_telling(node: Node, name: str, value: Any) -> bool:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        return ", ".join(f"{n.replace('_', ' ')} {v}" for n, v in value.model_dump(exclude_defaults=True).items())
     if isinstance(value, Mapping):
         return _listed(f"{key} = {held}" for key, held in value.items())
     if isinstance(value, (frozenset, set)):
