@@ -170,9 +170,8 @@ _EVENTS: Mapping[str, _Draw] = {
 
 
 def _draw_selection(drawing: _Drawing, data: Data) -> None:
-    left_out = sum("reasons" in candidate for candidate in data.get("candidates", ()))
-    chosen = data.get("target", "nobody")
-    drawing.note(drawing.known.at, f"chooses {chosen}" + (f", {left_out} left out" if left_out else ""))
+    why = f": {data['nobody']}" if data.get("nobody") else ""
+    drawing.note(drawing.known.at, f"chooses {data.get('target') or f'nobody{why}'}")
 
 
 def _draw_dialed(drawing: _Drawing, data: Data) -> None:

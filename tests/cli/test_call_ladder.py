@@ -48,12 +48,12 @@ RECOVERED = """
                     |           [play bad_zip, wait 6.000 s for 5 digits]           |
                     :                               : 9.000 s pass                  :
    +18.800          |========== DTMF 90210 ========>|                               |
-                    |                 [chooses acme-la, 1 left out]                 |
+                    |                       [chooses acme-la]                       |
                     |            [bridge acme-la, ring at most 25.000 s]            |
    +18.900          |                               |-------- INVITE acme-la ------>|
                     :                               : 5.100 s pass                  :
    +24.000          |                               |<------- 486 USER_BUSY --------|
-   +24.010          |                [chooses zenith-2, 2 left out]                 |
+   +24.010          |                      [chooses zenith-2]                       |
                     |           [bridge zenith-2, ring at most 25.000 s]            |
    +24.100          |                               |------- INVITE zenith-2 ------>|
                     :                               : 6.900 s pass                  :
@@ -63,7 +63,7 @@ RECOVERED = """
    +40.000          |                               |<---- BYE NORMAL_CLEARING -----|
    +40.020          |                   [caller is back, parked]                    |
                     |                  [recovery: the next target]                  |
-                    |                 [chooses nobody, 3 left out]                  |
+                    |                  [chooses nobody: all_capped]                 |
                     |                   [hang up NORMAL_CLEARING]                   |
    +40.120          |<---- BYE NORMAL_CLEARING -----|                               |
 """
@@ -75,7 +75,7 @@ def test_a_caller_who_gives_up_sends_the_last_message():
     assert not [line for line in told if "target" in line[1]]
     assert notes(call_stories.capped_call())[-3:] == [
         "no slot: target:acme-la",
-        "chooses nobody, 1 left out",
+        "chooses nobody: all_capped",
         "play sorry",
     ]
 

@@ -34,8 +34,8 @@ def watched(world: World, name: str) -> Row:
         row.problems.append(f"ppc call watch did not end after the call: see {watch.log}")
     told = watch.log.read_text()
     wanted = (
-        "TEST CALL by its caller", f"selection for attempt 1: {DESK}", f"slot taken: target:{DESK} (limit 1)",
-        "over: connected", "a test call: not billed, not counted",
+        "TEST CALL by its caller", f"selection for attempt 1: {DESK}",
+        f"slot taken for attempt 1: target:{DESK} (limit 1)", "over: connected", "a test call: not billed, not counted",
     )  # fmt: skip
     row.problems += [f"the watch did not tell: {words}" for words in wanted if words not in told]
     if "the replay differs" in told:
