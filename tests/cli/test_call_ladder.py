@@ -63,7 +63,7 @@ RECOVERED = """
    +40.000          |                               |<---- BYE NORMAL_CLEARING -----|
    +40.020          |                   [caller is back, parked]                    |
                     |                  [recovery: the next target]                  |
-                    |                  [chooses nobody: all_capped]                 |
+                    |                 [chooses nobody: all_capped]                  |
                     |                   [hang up NORMAL_CLEARING]                   |
    +40.120          |<---- BYE NORMAL_CLEARING -----|                               |
 """
