@@ -14,11 +14,12 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, ReadTimeoutError, SSLError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError, SSLError
 from urllib3.util import Timeout
 
 from ppc_engine import __version__
@@ -50,7 +51,9 @@ class HTTPLookups:
     def __init__(self, hosts: Iterable[LookupServer], addresses: Addresses | None = None) -> None:
         self._hosts = {host.name.lower(): host for host in hosts}
         self._addresses = addresses or resolve
-        self._tls: dict[str, ssl.SSLContext] = {}
+        for host in self._hosts.values():
+            if not host.insecure:
+                _authorities(host.ca_file)  # Now, and not while the first caller waits.
 
     def fetch(self, url: str, params: Mapping[str, Any], seconds_max: float) -> Found:
         """Status and data of ``LookedUp``: ok with what was taken from the answer, or why there is none.
@@ -62,6 +65,8 @@ class HTTPLookups:
             return self._fetch(url, params, end)
         except _NotAllowedError as error:
             return "refused", {"why": str(error)}
+        except NewConnectionError:  # A kind of ConnectTimeoutError to the library.
+            return "failed", {"why": "connect"}
         except (ConnectTimeoutError, ReadTimeoutError, TimeoutError):
             return "timeout", {}
         except socket.gaierror:
@@ -131,15 +136,16 @@ class HTTPLookups:
             address,
             port,
             maxsize=1,
-            ssl_context=self._context(host.ca_file),
+            ssl_context=_authorities(host.ca_file),
             server_hostname=parts.hostname,
             assert_hostname=parts.hostname,
         )
 
-    def _context(self, ca_file: str) -> ssl.SSLContext:
-        if ca_file not in self._tls:
-            self._tls[ca_file] = ssl.create_default_context(cafile=ca_file or None)
-        return self._tls[ca_file]
+
+@lru_cache(maxsize=32)
+def _authorities(ca_file: str) -> ssl.SSLContext:
+    """Who is trusted to certify a name; reading the system's list takes a tenth of a second."""
+    return ssl.create_default_context(cafile=ca_file or None)
 
 
 def resolve(name: str, port: int) -> list[str]:
