@@ -143,8 +143,6 @@ def _attempts(call_id: str, told: _Told, ended: dict[str, Any]) -> list[AttemptR
         seen_bridge = bridged.get(dialed["leg_id"], 0)
         # A leg that was never made, or never reported: what was settled about it then is all that is known.
         over_at, cause = settled.get(dialed["number"], (last_at, _cause_without_leg(ended)))
-        if seen_bridge:
-            over_at = last_at
         record = _attempt(call_id, dialed, dialed_at, leg, seen_bridge, over_at, cause, ended)
         by_us = record.hung_up_by == "switch" and record.leg_id in ended_by_us
         records.append(replace(record, hung_up_by="engine") if by_us else record)

@@ -111,6 +111,21 @@ def test_nobody_waits_longer_than_allowed() -> None:
     assert trace.cdr().outcome == "all_capped"
 
 
+def test_the_time_runs_while_it_rings_and_then_nobody_waits_again() -> None:
+    trace = queueing(buyer("acme", target("acme-1", concurrency_cap=1), target("acme-2", concurrency_cap=1)))
+    trace.joined(0.1, 1)
+    trace.usage(target__acme_1=1, target__acme_2=1)
+    trace.turn(55)
+    trace.usage(target__acme_2=1)
+    trace.slot()
+    assert trace.done(55.1, command=music(trace))[-1] == "dial acme-1"
+    assert trace.fires(60.1, "queue") == []  # it may still be answered
+    trace.leg_ended(80, "ALLOTTED_TIMEOUT", by="send_cancel")
+    trace.done(80.1)
+    assert trace.usage(target__acme_2=1) == ["hangup NORMAL_CLEARING"]
+    assert trace.told("route") == {"exit": "waited_too_long"}
+
+
 def test_who_hangs_up_in_the_line_has_abandoned_the_queue() -> None:
     trace = waiting()
     assert trace.ended(30) == ["leave roofing/held/hold", "finish"]
