@@ -12,16 +12,17 @@ from heapq import nsmallest
 from typing import Any
 
 from ppc_engine.catalog.model import Area, Buyer, Catalog, Target, TargetArea
-from ppc_engine.routing.caps import MONEY, CapRule, CatalogCaps
+from ppc_engine.routing.caps import MONEY, CapRule, CatalogCaps, base_of
 from ppc_engine.routing.duplicates import EarlierCall, routed_duplicate
 from ppc_engine.routing.periods import Periods
 from ppc_engine.values import condition
 from ppc_engine.values.condition import ConditionError
 from ppc_engine.values.money import format_micros
 from ppc_engine.values.places import Places
-from ppc_engine.values.schedule import WeeklyHours, local_time
+from ppc_engine.values.schedule import MINUTE_US, WeeklyHours, local_time
 
 LISTED_MAX = 8  # So many places of a filter are written into a reason; the rest is a count.
+HOURS_TOLD_MAX = 10_000  # Answers by hours and minute that are remembered.
 ATTESTATIONS = {"A": 3, "B": 2, "C": 1}  # SHAKEN (ATIS-1000074): full, partial, gateway; none is below all.
 
 
@@ -65,7 +66,10 @@ Reason = dict[str, Any]
 
 @dataclass(slots=True)
 class Candidate:
-    """A target with what was made ready of it: its caps, the ZIPs of its counties and radius, its area in words."""
+    """A target with what was made ready of it: its caps, the ZIPs of its counties and radius, its area in words.
+
+    ``told_hours`` remembers why hours were closed in a minute, for all targets with the very same hours.
+    """
 
     buyer: Buyer
     target: Target
@@ -73,22 +77,36 @@ class Candidate:
     further: frozenset[str] = frozenset()
     periods: Periods = field(default_factory=Periods)
     area_text: str = ""
+    bases: tuple[str, ...] = ()
+    hours: WeeklyHours | None = None
+    told_hours: dict[tuple[int, int], list[Reason]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.bases = tuple(rule.base for rule in self.rules)
+        self.hours = self.hours or self.target.hours
 
 
 def _reason(code: str, measured: Any, limit: Any) -> Reason:
     return {"code": code, "measured": measured, "limit": limit}
 
 
-def every_rejection(catalog: Catalog, candidate: Candidate, situation: Situation) -> list[Reason]:
-    """Every reason why this target is left out, as plain JSON; [] when it is eligible."""
+def every_rejection(
+    catalog: Catalog, candidate: Candidate, situation: Situation, used_bases: frozenset[str] | None = None
+) -> list[Reason]:
+    """Every reason why this target is left out, as plain JSON; [] when it is eligible.
+
+    ``used_bases`` are the caps that anything is used of, when they are known already.
+    """
+    if used_bases is None:
+        used_bases = bases_of(situation)
     buyer, target = candidate.buyer, candidate.target
     return [
         *_paused(buyer, target, situation),
-        *_closed(target, situation),
+        *_closed(candidate, situation),
         *_out_of_area(candidate, situation),
         *_attribute_mismatch(target, situation),
         *_duplicate(buyer, target, situation),
-        *_capped(candidate, situation),
+        *_capped(candidate, situation, used_bases),
         *_blocked(catalog, buyer, target, situation),
         *_margin(catalog, buyer, situation),
         *_attestation(target, situation),
@@ -104,10 +122,24 @@ def _paused(buyer: Buyer, target: Target, situation: Situation) -> list[Reason]:
     return [_reason("paused", by_operator, "running")] if by_operator else []
 
 
-def _closed(target: Target, situation: Situation) -> list[Reason]:
-    if target.hours is None or target.hours.is_open(situation.at):
+def bases_of(situation: Situation) -> frozenset[str]:
+    """The caps that anything is used of."""
+    return frozenset(base_of(key) for key in situation.used)
+
+
+def _closed(candidate: Candidate, situation: Situation) -> list[Reason]:
+    hours = candidate.hours
+    if hours is None:
         return []
-    return [_reason("closed", *_hours_told(target.hours, situation.at))]
+    asked = (id(hours), situation.at // MINUTE_US)
+    told = candidate.told_hours.get(asked)
+    if told is None:
+        is_open = hours.is_open(situation.at)
+        told = [] if is_open else [_reason("closed", *_hours_told(hours, situation.at))]
+        if len(candidate.told_hours) >= HOURS_TOLD_MAX:
+            candidate.told_hours.clear()
+        candidate.told_hours[asked] = told
+    return [dict(reason) for reason in told]
 
 
 def _out_of_area(candidate: Candidate, situation: Situation) -> list[Reason]:
@@ -150,10 +182,12 @@ def scope_place(scope: str, buyer: Buyer, target: Target, situation: Situation) 
     }.get(scope, "")
 
 
-def _capped(candidate: Candidate, situation: Situation) -> list[Reason]:
+def _capped(candidate: Candidate, situation: Situation, used_bases: frozenset[str]) -> list[Reason]:
     buyer, target = candidate.buyer, candidate.target
     reasons = []
-    for rule in candidate.rules:
+    for rule, base in zip(candidate.rules, candidate.bases, strict=True):
+        if base not in used_bases and rule.amount <= rule.limit:
+            continue
         if rule.measure and (situation.test or target.test):
             continue
         key = rule.key(situation.at, candidate.periods)

@@ -16,6 +16,7 @@ from ppc_engine.routing.duplicates import routed_duplicate
 from ppc_engine.routing.eligibility import (
     ATTESTATIONS,
     Candidate,
+    Reason,
     Situation,
     further_zips,
     limit_at,
@@ -138,16 +139,19 @@ class Pool:
         self._open_minute, self._open = -1, 0
         self._too_small: list[CapEntry] = []
         hours: dict[str, tuple[WeeklyHours, int]] = {}
+        told_hours: dict[tuple[int, int], list[Reason]] = {}
         for n, (buyer, target) in enumerate(self.pairs):
             further = further_zips(target.area, places) if target.area is not None else frozenset()
             self._add(buyer, target, 1 << n, further)
             rules = caps.attempt_rules(buyer, target, campaign)
             self.rules.append(rules)
-            self.candidates.append(Candidate(buyer, target, rules, further, self.periods))
+            candidate = Candidate(buyer, target, rules, further, self.periods, told_hours=told_hours)
+            self.candidates.append(candidate)
             if target.hours is not None:
                 text = target.hours.model_dump_json()
                 known, mask = hours.get(text, (target.hours, 0))
                 hours[text] = (known, mask | 1 << n)
+                candidate.hours = known
         self._hours = list(hours.values())
         self._add_caps()
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ppc_engine.catalog.model import Buyer, Catalog, Target
 from ppc_engine.routing.caps import CatalogCaps, is_slot
-from ppc_engine.routing.eligibility import Reason, Situation, every_rejection
+from ppc_engine.routing.eligibility import Reason, Situation, bases_of, every_rejection
 from ppc_engine.routing.pool import Masks, Pool, bits_of, nth_bit
 from ppc_engine.values.places import Places
 
@@ -138,10 +138,10 @@ class RouteIndex:
     def explain(self, pool: Pool, situation: Situation, order: str = "") -> list[dict[str, Any]]:
         """Every candidate of a choice in order, with all its reasons, or with what the order went by."""
         told = []
-        by = order or pool.campaign.order
+        by, used_bases = order or pool.campaign.order, bases_of(situation)
         for n, (_, target) in enumerate(pool.pairs):
             line: dict[str, Any] = {"target": target.id, "priority": target.priority, "weight": target.weight}
-            reasons = self.rejections(pool, n, situation)
+            reasons = self.rejections(pool, n, situation, used_bases)
             if reasons:
                 line["reasons"] = reasons
             elif by != "priority_weight":
@@ -149,9 +149,11 @@ class RouteIndex:
             told.append(line)
         return told
 
-    def rejections(self, pool: Pool, n: int, situation: Situation) -> list[Reason]:
+    def rejections(
+        self, pool: Pool, n: int, situation: Situation, used_bases: frozenset[str] | None = None
+    ) -> list[Reason]:
         """Every reason against the n-th target of a pool."""
-        return every_rejection(self.catalog, pool.candidates[n], situation)
+        return every_rejection(self.catalog, pool.candidates[n], situation, used_bases)
 
 
 def _nobody(masks: Masks, wanted: int) -> str:
