@@ -145,6 +145,9 @@ class CapacityStore(Protocol):
     def snapshot(self) -> dict[str, list[int]]:
         """Every counter in use, as [used, of which pending]."""
 
+    def holders(self) -> dict[str, dict[str, int]]:
+        """Who holds how much of every counter, by lease."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorAction:

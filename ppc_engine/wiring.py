@@ -12,7 +12,6 @@ import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from gevent.event import Event as Signal
 
@@ -22,7 +21,7 @@ from ppc_engine.calls.state import CallContext
 from ppc_engine.engine.cap_seeding import CapSeeding
 from ppc_engine.engine.cdr_batches import CDRBatcher
 from ppc_engine.engine.claims import Claims
-from ppc_engine.engine.control_desk import ControlDesk
+from ppc_engine.engine.control_desk import ControlDesk, tell_caps
 from ppc_engine.engine.dispatcher import Dispatcher, Log
 from ppc_engine.engine.lookups import Lookups
 from ppc_engine.engine.off_hub import OffHub
@@ -32,7 +31,6 @@ from ppc_engine.engine.supervisor import Supervisor
 from ppc_engine.engine.usage import Usage
 from ppc_engine.live_config import LiveConfig, Reloaded, Reloader
 from ppc_engine.ports import Clock, SwitchError
-from ppc_engine.routing.caps import list_caps
 from ppc_engine.routing.usage import UsageBoard
 from ppc_engine.settings import Settings
 from ppc_engine.storage.caller_calls import SQLCallerCalls
@@ -40,7 +38,7 @@ from ppc_engine.storage.cap_usage import read_cap_usage
 from ppc_engine.storage.capacity import MemoryCapacityStore
 from ppc_engine.storage.catalog_files import LoadedConfig
 from ppc_engine.storage.cdrs import SQLCDRStore
-from ppc_engine.storage.config_watch import ConfigWatch, Fingerprint, fingerprint
+from ppc_engine.storage.config_watch import ConfigWatcher
 from ppc_engine.storage.database import check_writable, open_database
 from ppc_engine.storage.facts import compress_facts
 from ppc_engine.storage.journal import FileJournal
@@ -61,7 +59,6 @@ STOP_S_MAX = 10.0
 RESYNC_RETRY_S = 1.0
 SWEEP_AFTER_S = 2.0  # The switch's list of tasks lags by up to a second.
 SWITCH_NAME = "main"
-WATCH_EVERY_S = 1.0  # A change must lie still for one look more before it is taken.
 
 
 class RunningEngine:
@@ -72,8 +69,6 @@ class RunningEngine:
     ) -> None:
         self._clock = clock
         self._log = log
-        self._config_dir = config_dir
-        self._seen_at_start: Fingerprint = ()
         self.metrics = metrics
         self.database = open_database(settings.database_url)
         self.journal = FileJournal(settings.journal_dir)
@@ -119,7 +114,7 @@ class RunningEngine:
             usage=self.usage,
         )
         self.cap_seeding = self._make_seeding()
-        self._make_desk()
+        self._make_desk(config_dir)
         self.claims = Claims(self.dispatcher, renew_s=settings.claim_renew_s)
         self.reconciler = Reconciler(self.dispatcher, self.claims, self.config.context_of)
         self.hub_watch = HubWatch(metrics.hub_delayed, lambda seconds: log("hub_late", seconds=round(seconds, 3)))
@@ -128,7 +123,7 @@ class RunningEngine:
         self._stepped = Signal()
         self._came_up = Signal()
 
-    def _make_desk(self) -> None:
+    def _make_desk(self, config_dir: Path) -> None:
         """What takes orders of people."""
         self.operator = Operator(
             SQLOperatorOrders(self.database),
@@ -136,7 +131,7 @@ class RunningEngine:
             off_hub=self.off_hub,
             clock=self._clock,
             log=self._log,
-            reset_cap=self._reset_cap,
+            reset_cap=self.capacity.reset,
             reported=self.metrics.order_obeyed,
         )
         self.reloader = Reloader(
@@ -146,11 +141,17 @@ class RunningEngine:
             log=self._log,
             prepare=self._prepare_caps,
         )
+        self.watcher = ConfigWatcher(
+            config_dir,
+            off_hub=self.off_hub.run,
+            sleep=self._clock.sleep,
+            reload=lambda still: self.reloader.reload("watch", still),
+        )
         self.desk = ControlDesk(
             operator=self.operator,
             dispatcher=lambda: self.dispatcher,
             reload=lambda who: dataclasses.asdict(self.reload(who)),
-            caps=self._caps_told,
+            caps=lambda: tell_caps(self.config.new_call(), self.capacity, self._clock.now_us()),
             revision=lambda: self.config.new_call().revision,
         )
 
@@ -193,7 +194,7 @@ class RunningEngine:
         """Bring everything up. Raises PPCError, told in one line, when a part of it cannot be had."""
         upgrade(self.database)
         check_writable(self.database)
-        self._seen_at_start = fingerprint(self._config_dir)
+        self.watcher.mark()
         self.config.put_in_force(self.config.read(self._clock.now_us()))
         self.operator.load()
         self.journal.start()
@@ -245,21 +246,7 @@ class RunningEngine:
 
     def watch(self) -> None:
         """Take every change of the configuration directory by itself, once its files lie still."""
-        self.supervisor.spawn("watch", self._watch_config)
-
-    def _watch_config(self) -> None:
-        watch = ConfigWatch(self._seen_at_start)
-        while not self._stopping():
-            self._clock.sleep(WATCH_EVERY_S)
-            seen = self.off_hub.run(lambda: fingerprint(self._config_dir))
-            if watch.due(seen):
-                self.reloader.reload("watch", lambda seen=seen: self._lies_still(watch, seen))
-
-    def _lies_still(self, watch: ConfigWatch, seen: Fingerprint) -> bool:
-        if fingerprint(self._config_dir) == seen:
-            return True
-        watch.again()
-        return False
+        self.supervisor.spawn("watch", lambda: self.watcher.run(self._stopping))
 
     def wait_in_step(self, timeout_s: float) -> None:
         """Wait until the switch is connected and was asked what lives. Raises OutsideError with what is missing."""
@@ -333,22 +320,6 @@ class RunningEngine:
         self.metrics.watch_leases(self.capacity.used_now)
         for gauge, read in {**self.journal.gauges(), **self.batcher.gauges()}.items():
             self.metrics.watch(gauge, read)
-
-    def _reset_cap(self, cap: str) -> int:
-        """Give the counted units of a cap back; says how many. Raises ValueError for what no word can reset."""
-        return self.capacity.reset(cap)
-
-    def _caps_told(self) -> list[dict[str, Any]]:
-        """Every cap of the running revision, with what is used of it."""
-        context = self.config.new_call()
-        used, holders = self.capacity.snapshot(), self.capacity.holders()
-        capped = [number for number in context.numbers.values() if number.caps or number.concurrency_cap is not None]
-        told = []
-        for state in list_caps(context.catalog, self._clock.now_us(), capped):
-            amount, pending = used.get(state.key, (0, 0))
-            held = {"used": amount, "pending": pending, "holders": holders.get(state.key, {})}
-            told.append({**dataclasses.asdict(state), **held})
-        return told
 
     def _monitoring(self, settings: Settings) -> MonitoringServer:
         return MonitoringServer(

@@ -68,11 +68,18 @@ class Office:
         wait_for(lambda: self.installation.switch.done.is_set() and not self.engine.busy)
         return self.installation.records()
 
-    def decisions(self, call_id: str, kind: str) -> list[dict[str, Any]]:
+    def facts(self, call_id: str) -> list[dict[str, Any]]:
         with self.database.connect() as connection:
             row = connection.exec_driver_sql("SELECT facts FROM call_facts WHERE call_id = ?", (call_id,)).one()
-        facts = read_facts(row[0])
-        return [data for fact in facts for told, data in fact.get("d", ()) if told == kind]
+        return read_facts(row[0])
+
+    def decisions(self, call_id: str, kind: str) -> list[dict[str, Any]]:
+        return [data for fact in self.facts(call_id) for told, data in fact.get("d", ()) if told == kind]
+
+    def usage_paused(self, call_id: str) -> list[dict[str, str]]:
+        """What the engine said of pauses when this call's target was chosen."""
+        events = [fact["e"] for fact in self.facts(call_id)]
+        return [event.get("paused", {}) for event in events if event["k"] == "UsageRead"]
 
 
 @contextmanager
@@ -164,6 +171,9 @@ def test_pauses_outlive_a_restart_and_end_by_word_or_by_time(tmp_path: Path) -> 
             ("blocked", []),
             ("connected", ["acme-two"]),
         ]
+        told = manned.decisions(records[2].call_id, "selection")[0]
+        assert (told["target"], told["number"]) == ("acme-two", 1)
+        assert {"target:acme-la": "maria: wrong trade"} in manned.usage_paused(records[2].call_id)
         first = min(manned.installation.switch.results, key=lambda result: records[0].call_id != result.uuid)
         assert first.status == 480
         wait_for(lambda: len(manned.orders.open_actions()) == 1)
@@ -172,7 +182,10 @@ def test_pauses_outlive_a_restart_and_end_by_word_or_by_time(tmp_path: Path) -> 
 
 
 def test_calls_in_progress_finish_on_a_configuration_that_is_gone(tmp_path: Path) -> None:
-    scenario = people({"id": "talks", "calls": 2, "every_ms": 20_000, "keys": KEYS, "talk_ms": 60_000})
+    scenario = people(
+        {"id": "before", "keys": KEYS, "talk_ms": 240_000},
+        {"id": "after", "first_ms": 200_000, "keys": KEYS, "talk_ms": 10_000},
+    )
     with office(tmp_path, scenario) as manned:
         before = manned.engine.config.new_call().revision
         manned.installation.switch.begin_calls()

@@ -6,6 +6,7 @@ resets, hang-ups and redirects are rows first (operator.py); "look" only makes t
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,8 +14,11 @@ import gevent
 from gevent import Greenlet
 
 from ppc_engine.calls.call import Call
+from ppc_engine.calls.state import CallContext
 from ppc_engine.engine.dispatcher import Dispatcher
 from ppc_engine.engine.operator import Operator
+from ppc_engine.ports import CapacityStore
+from ppc_engine.routing.caps import list_caps
 from ppc_engine.values.errors import BadValueError
 
 RELOAD_ANSWER_S = 4.0  # A reload that takes longer is asked after: a request may last only so long.
@@ -125,3 +129,15 @@ VERBS: dict[str, Callable[[ControlDesk, Facts], Facts]] = {
     "calls": ControlDesk._calls,
     "reloaded": ControlDesk._reloaded,
 }
+
+
+def tell_caps(context: CallContext, capacity: CapacityStore, at: int) -> list[Facts]:
+    """Every cap of a configuration at an instant, with what is used of it and by whom."""
+    used, holders = capacity.snapshot(), capacity.holders()
+    capped = [number for number in context.numbers.values() if number.caps or number.concurrency_cap is not None]
+    told: list[Facts] = []
+    for state in list_caps(context.catalog, at, capped):
+        amount, pending = used.get(state.key, (0, 0))
+        held = {"used": amount, "pending": pending, "holders": holders.get(state.key, {})}
+        told.append({**dataclasses.asdict(state), **held})
+    return told

@@ -7,9 +7,12 @@ looks have seen the same, because editors and copies write a file piece by piece
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 SUFFIXES = (".yaml", ".yml", ".txt")
+LOOK_EVERY_S = 1.0  # A change must lie still for one look more before it is taken.
 FILES_MAX = 50_000  # More is not a configuration but an accident; the rest is not looked at.
 
 Fingerprint = tuple[tuple[str, int, int, int], ...]
@@ -24,12 +27,12 @@ def fingerprint(config_dir: Path) -> Fingerprint:
         for name in sorted(files):
             if name.startswith(".") or not name.endswith(SUFFIXES):
                 continue
-            path = os.path.join(directory, name)
+            path = Path(directory, name)
             try:
-                status = os.stat(path)
+                status = path.stat()
             except OSError:
                 continue
-            found.append((path, status.st_ino, status.st_size, status.st_mtime_ns))
+            found.append((str(path), status.st_ino, status.st_size, status.st_mtime_ns))
         if len(found) >= FILES_MAX:
             break
     return tuple(found[:FILES_MAX])
@@ -54,3 +57,43 @@ class ConfigWatch:
     def again(self) -> None:
         """What was read is not what lies there now: look at it as a change once more."""
         self._taken = ()
+
+
+class ConfigWatcher:
+    """Looks at a directory every LOOK_EVERY_S and has it read when it changed.
+
+    ``off_hub`` runs work that waits for the disk; ``reload`` is given a question to ask, off the hub, once it has read:
+    whether the files still lie as they lay.
+    """
+
+    def __init__(
+        self,
+        config_dir: Path,
+        *,
+        off_hub: Callable[[Callable[[], Any]], Any],
+        sleep: Callable[[float], None],
+        reload: Callable[[Callable[[], bool]], Any],
+    ) -> None:
+        self._config_dir = config_dir
+        self._off_hub = off_hub
+        self._sleep = sleep
+        self._reload = reload
+        self._watch = ConfigWatch(())
+
+    def mark(self) -> None:
+        """What lies there now is about to be read by the start."""
+        self._watch = ConfigWatch(fingerprint(self._config_dir))
+
+    def run(self, stopping: Callable[[], bool]) -> None:
+        """Watch until told to stop."""
+        while not stopping():
+            self._sleep(LOOK_EVERY_S)
+            seen: Fingerprint = self._off_hub(lambda: fingerprint(self._config_dir))
+            if self._watch.due(seen):
+                self._reload(lambda seen=seen: self._lies_still(seen))
+
+    def _lies_still(self, seen: Fingerprint) -> bool:
+        if fingerprint(self._config_dir) == seen:
+            return True
+        self._watch.again()
+        return False
