@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +22,28 @@ from bench.load import Target
 from bench.memory import measure_memory
 from bench.report import summarise, table, wanted
 from bench.rounds import ARMS, World, in_turn, measure_capacity, measure_cost, measure_reaction
+from bench.selection import lines as selection_lines
+from bench.selection import measure_selection
 from bench.switch import BenchSwitch
 
 COST_RATE, REACTION_RATE = 25.0, 30.0
 COST_ARMS = ("dialplan", "greenswitch", "direct", "zip")
 REACTION_ARMS = ("reader", "greenswitch", "direct", "zip")
 CAPACITY_ARMS = ("dialplan", "direct")
-KINDS = ("cost", "reaction", "capacity", "memory")
+KINDS = ("cost", "reaction", "capacity", "memory", "selection")
+ALONE: dict[str, Callable[[], dict[str, float]]] = {"selection": measure_selection}  # By themselves, in this process.
+TOLD: dict[str, Callable[[dict[str, float]], list[str]]] = {"selection": selection_lines}
+SWITCHLESS = frozenset({"memory", *ALONE})
 EXAMPLE = """example:
   FREESWITCH_PREFIX=/usr/local/freeswitch scripts/bench --json bench.json
   scripts/bench --only cost --arms greenswitch,direct --rounds 5
+  scripts/bench --only selection        (needs no switch)
 """
 
 
 def main() -> int:
     options = _options()
-    needs_switch = options.only != ["memory"]
+    needs_switch = not SWITCHLESS.issuperset(options.only)
     if needs_switch and find_switch() is None:
         return _skip("no FreeSWITCH (put its prefix into FREESWITCH_PREFIX, or bin/freeswitch on the PATH)")
     if needs_switch and find_sipp() is None:
@@ -51,10 +58,14 @@ def main() -> int:
         return 3
     summary = summarise(rounds, memory_kib)
     found = wanted(summary)
+    alone = {kind: measure() for kind, measure in ALONE.items() if kind in options.only}
     _print(summary, problems, found, time.monotonic() - began, options)
+    for kind, figures in alone.items():
+        print("\n".join(TOLD[kind](figures)))
     if options.json:
         wants = [{"what": want.what, "value": want.value, "met": want.met} for want in found]
         whole = {**summary, "wanted": wants, "rounds": rounds, "problems": problems, "load": os.getloadavg()}
+        whole |= {"alone": alone}
         options.json.write_text(json.dumps(whole, indent=1))
     if not options.keep:
         shutil.rmtree(directory)
