@@ -25,13 +25,14 @@ from ppc_engine.catalog.diff import catalog_changes
 from ppc_engine.catalog.model import TrackingNumber
 from ppc_engine.flows.diff import flow_changes
 from ppc_engine.storage import numbers, revisions
-from ppc_engine.storage.catalog_files import LoadedConfig, config_from_revision, load_config
+from ppc_engine.storage.catalog_files import LoadedConfig, bytes_in, config_from_revision, load_config
 from ppc_engine.storage.config_aside import load_aside
 from ppc_engine.storage.prompt_files import prompts_in
 from ppc_engine.values.errors import BadValueError, ConfigError, PPCError
 from ppc_engine.values.places import Places
 
 IN_MEMORY = (None, "", ":memory:")  # A database that no other process can see.
+ASIDE_BYTES_MIN = 300_000  # Less is read in a tenth of a second: sooner than a process begins.
 LOGGED_MAX = 50  # Lines of one reload in the log; the person who asked gets all of them.
 
 
@@ -58,11 +59,13 @@ class LiveConfig:
         self._earlier: dict[str, CallContext] = {}
         self.context: CallContext | None = None
 
-    def read_aside(self) -> LoadedConfig:
-        """The directory, read in a process of its own while calls go on. Call it on the hub.
+    def read_aside(self) -> LoadedConfig | None:
+        """The directory, read in a process of its own while calls go on; None when it is small. Call it on the hub.
 
         Raises ConfigError with every issue, or OutsideError.
         """
+        if bytes_in(self._config_dir) < ASIDE_BYTES_MIN:
+            return None
         url = self._database.url
         database_url = url.render_as_string(hide_password=False) if url.database not in IN_MEMORY else ""
         return load_aside(
@@ -192,7 +195,7 @@ class Reloader:
             )
 
     def _read(
-        self, read: LoadedConfig, before: CallContext, still: Callable[[], bool]
+        self, read: LoadedConfig | None, before: CallContext, still: Callable[[], bool]
     ) -> tuple[LoadedConfig, CallContext, tuple[str, ...]]:
         config, context = self._config.read(self._now_us(), read)
         if not still():

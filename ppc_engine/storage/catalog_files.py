@@ -6,6 +6,7 @@ catalog/load.py and flows/load.py.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -111,6 +112,15 @@ def read_config(config_dir: Path) -> ConfigFiles:
     return ConfigFiles(
         engine=engine, catalog=catalog, flows=flows, unread_flows=unread_flows, issues=tuple(sorted(issues))
     )
+
+
+def bytes_in(config_dir: Path) -> int:
+    """How much there is to read. A file that goes meanwhile counts nothing."""
+    total = 0
+    for path in config_dir.rglob("*"):
+        with contextlib.suppress(OSError):
+            total += path.stat().st_size if path.suffix in (".yaml", ".txt") else 0
+    return total
 
 
 def _read_directory(
