@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -83,8 +83,11 @@ class Office:
 
 
 @contextmanager
-def office(directory: Path, scenario: Scenario) -> Iterator[Office]:
+def office(
+    directory: Path, scenario: Scenario, edit: Callable[[Path], None] = lambda config_dir: None
+) -> Iterator[Office]:
     with installed(directory, scenario) as installation:
+        edit(installation.config_dir)
         manned = Office(installation)
         manned.start()
         try:
@@ -179,6 +182,36 @@ def test_pauses_outlive_a_restart_and_end_by_word_or_by_time(tmp_path: Path) -> 
         wait_for(lambda: len(manned.orders.open_actions()) == 1)
         manned.order("resume", "target:acme-la")
         assert manned.engine.operator.paused() == {}
+
+
+def capped_at_two(config_dir: Path) -> None:
+    """Acme's first target may have two connected calls, ever."""
+    buyer = config_dir / "catalog/buyers/acme.yaml"
+    cap = "caps: [{calls: 2, per: ever}], concurrency_cap: 2"
+    buyer.write_text(buyer.read_text().replace("concurrency_cap: 2", cap))
+
+
+def test_a_cap_that_was_reset_counts_anew_and_a_restart_does_not_forget_that(tmp_path: Path) -> None:
+    scenario = people(
+        {"id": "first", "calls": 3, "every_ms": 20_000, "keys": KEYS, "talk_ms": 1_000},
+        {"id": "later", "first_ms": 300_000, "keys": KEYS, "talk_ms": 1_000},
+    )
+    cap = "target:acme-la/connect/ever/"
+    with office(tmp_path, scenario, capped_at_two) as manned:
+        manned.installation.switch.begin_calls()
+        wait_for(lambda: len(manned.installation.records()) == 3)
+        records = sorted(manned.installation.records(), key=lambda cdr: cdr.offered_at)
+        assert [cdr.attempts[0].target for cdr in records] == ["acme-la", "acme-la", "acme-two"]
+        assert manned.engine.capacity.snapshot()[cap] == [2, 0]
+        assert manned.order("cap_reset", f"cap:{cap}")[1] == {"given_back": 2}
+        last = max(manned.done(), key=lambda cdr: cdr.offered_at)
+        assert last.attempts[0].target == "acme-la"
+        manned.restart()
+        assert manned.engine.capacity.snapshot()[cap] == [1, 0]
+        told = ask(manned.settings, {"do": "caps"})
+        assert told is not None
+        (row,) = [row for row in told["caps"] if row["key"] == cap]
+        assert (row["used"], row["limit"], row["unit"], row["holders"]) == (1, 2, "calls", {})
 
 
 def test_calls_in_progress_finish_on_a_configuration_that_is_gone(tmp_path: Path) -> None:
