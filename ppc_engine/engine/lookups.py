@@ -152,7 +152,7 @@ class Lookups:
             return self._event(command, "ok", summary(caller.calls.values(), command.params, command.call_id))
         at = int(command.params["at"])
         since = at - int(command.params["window_s"]) * 1_000_000
-        lately = {call_id for when, call_id, number in caller.seen if since < when <= at and number == dialed}
+        lately = {call_id for when, call_id, number in caller.seen if since < when <= at and dialed in ("", number)}
         lately |= {
             call.call_id
             for call in caller.calls.values()
