@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ppc_engine.emulator import bridge, causes, playing, running
+from ppc_engine.emulator import bridge, causes, playing, running, voices
 from ppc_engine.emulator.channel import Channel, Thread
 from ppc_engine.emulator.dialplan import expand
 
@@ -127,11 +127,13 @@ APPLICATIONS: dict[str, Application] = {
     "hangup": Application(_hangup),
     "info": Application(_nothing),
     "log": Application(_nothing),
+    "mkdir": Application(voices.mkdir),
     "multiset": Application(_multiset),
     "park": Application(_park),
     "play_and_get_digits": Application(playing.play_and_get_digits, needs_media=True),
     "playback": Application(playing.playback, needs_media=True),
     "pre_answer": Application(_pre_answer),
+    "record": Application(voices.record, needs_media=True),
     "record_session": Application(_record_session, needs_media=True),
     "ring_ready": Application(_ring_ready),
     "sched_cancel": Application(_sched_cancel),
@@ -139,6 +141,7 @@ APPLICATIONS: dict[str, Application] = {
     "sched_transfer": Application(_sched_transfer),
     "set": Application(_set),
     "sleep": Application(_sleep),
+    "speak": Application(voices.speak, needs_media=True),
     "transfer": Application(_transfer),
     "unset": Application(_unset),
 }

@@ -53,6 +53,7 @@ class SwitchModel:
         self.globals = {**GLOBALS, **scenario.globals, "core_uuid": self.source.core_uuid}
         self.tasks = Tasks(self)
         self.applications = APPLICATIONS
+        self.directories: set[str] = set()
         self.sessions = 0
         self.sessions_peak = 0
         self.calls_planned = sum(caller.calls for caller in scenario.callers)
