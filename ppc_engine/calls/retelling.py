@@ -17,6 +17,7 @@ from ppc_engine.calls.commands import Turn, legs_of
 from ppc_engine.calls.events import Event, UsageRead, event_from_plain
 from ppc_engine.calls.state import CallContext, CallState
 from ppc_engine.catalog.model import TrackingNumber
+from ppc_engine.routing.caps import is_slot
 
 Fact = Mapping[str, Any]
 
@@ -26,10 +27,12 @@ class Retold:
     """``seen`` is what a decision was made from, by (number of the fact, number of the decision in it).
 
     A node's has type, settings, tags and, where there are any, args and history; a choice's has place, used, tried and
-    candidates. ``differs`` says where the replay left what was journalled, "" when it never did.
+    candidates. ``units`` are what the call's leases still hold of caps that count, by lease and counter. ``differs``
+    says where the replay left what was journalled, "" when it never did.
     """
 
     seen: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
+    units: dict[str, dict[str, int]] = field(default_factory=dict)
     differs: str = ""
 
     def of(self, fact: int, decision: int) -> dict[str, Any]:
@@ -136,6 +139,7 @@ class Retelling:
             # Only for the very decision that was journalled, not for one that stands in its place.
             if _same_decision(fact, place, told):
                 self.retold.seen[number, place] = seen
+        self.retold.units = _units(self._call.held_leases())
         self._differs(_difference(number, fact, turn))
 
     def _differs(self, where: str) -> None:
@@ -165,6 +169,11 @@ def _as_it_was(context: CallContext, opened: Mapping[str, Any]) -> CallContext:
         code_version=opened.get("code", context.code_version),
         data_hashes=opened.get("data", context.data_hashes),
     )
+
+
+def _units(leases: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    units = {lease: {key: amount for key, amount in held.items() if not is_slot(key)} for lease, held in leases.items()}
+    return {lease: held for lease, held in units.items() if held}
 
 
 def _same_decision(fact: Fact, place: int, told: list[Any]) -> bool:

@@ -25,6 +25,7 @@ from ppc_engine.cli.call_capture import command as capture_command
 from ppc_engine.cli.call_ladder import build_rows, ladder_lines, plain_row
 from ppc_engine.cli.call_retold import StoredContexts, retell_stored
 from ppc_engine.cli.call_steps import build_steps, node_path, printable
+from ppc_engine.cli.call_units import settled, unit_lines
 from ppc_engine.cli.call_watch import watch_command
 from ppc_engine.settings import load_settings
 from ppc_engine.storage.billing import SQLBillingStore
@@ -170,20 +171,23 @@ def explain(call_id: str, config_dir: Path, everything: bool, as_json: bool) -> 
         store = SQLCDRStore(engine)
         cdr = find_call(store, call_id)
         facts = store.read_facts(cdr.call_id)
-        retold, remarks = retell_stored(StoredContexts(engine), cdr.call_id, facts)
+        contexts = StoredContexts(engine)
+        retold, remarks = retell_stored(contexts, cdr.call_id, facts)
         steps = build_steps(facts, retold)
+        units = settled(cdr, contexts.of(cdr.revision).catalog, retold) if retold else []
         version, records = read_money(engine, cdr)
     if as_json:
         explained = {
             "call": call_text.plain_call(cdr),
             "path": node_path(steps),
             "steps": [call_text.plain_step(step, cdr.offered_at) for step in steps],
+            "units": units,
             "money": call_text.plain_money(records, version),
             "retold": {"complete": retold is not None and not retold.differs, "remarks": remarks},
         }
         click.echo(json.dumps(explained))
         return
-    for line in explain_lines(cdr, steps, records, version, everything=everything, remarks=remarks):
+    for line in explain_lines(cdr, steps, records, version, everything=everything, remarks=remarks, units=units):
         click.echo(line)
 
 
@@ -195,8 +199,9 @@ def explain_lines(
     *,
     everything: bool = False,
     remarks: Sequence[str] = (),
+    units: Sequence[dict[str, Any]] = (),
 ) -> Iterator[str]:
-    """The whole explanation of a call as text."""
+    """The whole explanation of a call as text. ``units`` are of call_units.settled."""
     yield from call_text.header_lines(cdr)
     for remark in remarks:
         yield f"note: {printable(remark)}"
@@ -206,6 +211,10 @@ def explain_lines(
     yield from call_text.step_lines(steps, cdr.offered_at, everything=everything)
     yield call_text.silence_line(cdr)
     yield ""
+    if units:
+        yield "caps, as judged at its end:"
+        yield from unit_lines(units)
+        yield ""
     yield from call_text.money_lines(records, version)
 
 

@@ -72,6 +72,7 @@ def build_steps(facts: Sequence[Data], retold: Retold | None = None) -> list[Ste
         for command in fact.get("c", ()):
             answer = answers.get(command.get("command_id", ""), {})
             steps.append(replace(_step(command["k"], _fields(command), COMMANDS, known), answer=answer))
+            _learn_given_back(command, known)
         known.parked = known.parked or event["k"] == "CallParked"
     return steps
 
@@ -113,6 +114,17 @@ def _learn(fact: Data, known: Known) -> None:
             known.commands[command["command_id"]] = (known.at, command)
         if command["k"] == "ReserveSlot":
             known.leases[command["lease_id"]] = command["caps"]
+            known.gives[command["lease_id"]] = command.get("gives", {})
+    if fact["e"]["k"] == "SlotReserved":
+        for lease_id, amounts in known.gives.get(fact["e"]["lease_id"], {}).items():
+            known.gone.setdefault(lease_id, set()).update(amounts)
+
+
+def _learn_given_back(command: Data, known: Known) -> None:
+    """After it was told: what is given back is held no more."""
+    if command["k"] == "ReleaseSlot":
+        slots = [cap for cap in known.leases.get(command["lease_id"], {}) if "/" not in cap]
+        known.gone.setdefault(command["lease_id"], set()).update(slots, command.get("units", {}))
 
 
 def _fields(told: Data) -> Data:

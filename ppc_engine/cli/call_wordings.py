@@ -14,11 +14,13 @@ from ppc_engine.cli.call_words import (
     caps_told,
     cause_told,
     full_told,
+    given_back_told,
     keyed,
     listed,
     printable,
     seconds,
     span,
+    taken_told,
 )
 
 # What happened
@@ -88,7 +90,7 @@ EVENTS: Mapping[str, Wording] = {
     "LegEnded": _on_leg_ended,
     "CallHungUp": lambda data, _: f"hang-up begins: {data['cause']}",
     "CallEnded": _on_ended,
-    "SlotReserved": lambda data, known: f"slot taken {_held(data, known)}",
+    "SlotReserved": lambda data, known: taken_told(data["lease_id"], known),
     "SlotRefused": lambda data, _: f"no slot: {full_told(data['full'])}",
     "UsageRead": lambda data, _: f"slots in use: {listed(data['used']) or 'none'}",
     "QueueJoined": lambda data, _: f"stands in queue {data['queue']}: place {data['position']} of {data['waiting']}",
@@ -102,12 +104,6 @@ EVENTS: Mapping[str, Wording] = {
     "OperatorRedirect": lambda data, _: f"{_person(data)} orders the call to {_wanted(data)}",
     "CallVanished": lambda data, _: f"lost: {data['reason']}",
 }
-
-
-def _held(data: Data, known: Known) -> str:
-    """A lease: whose it is, and what it holds."""
-    number = data["lease_id"].partition(":")[2]
-    return f"for {f'attempt {number}' if number else 'the call'}: {caps_told(known.leases.get(data['lease_id'], {}))}"
 
 
 def _asked(data: Data, known: Known) -> str:
@@ -313,7 +309,7 @@ COMMANDS: Mapping[str, Wording] = {
     "Hangup": lambda data, _: f"hang up: {data['cause']}{_told_carrier(data)}",
     "HangupLeg": lambda data, known: f"hang up the leg to {known.leg(data['leg_id'])}: {data['cause']}",
     "ReserveSlot": lambda data, _: f"reserve a slot: {caps_told(data['caps'])}",
-    "ReleaseSlot": lambda data, known: f"slot given back {_held(data, known)}",
+    "ReleaseSlot": lambda data, known: given_back_told(data["lease_id"], data.get("units", {}), known),
     "ReadUsage": lambda data, _: f"read slots in use of {', '.join(data['caps'])}",
     "StartTimer": lambda data, _: f"start timer {data['name']}, {seconds(data['after_ms'])}",
     "CancelTimer": lambda data, _: f"cancel timer {data['name']}",

@@ -18,13 +18,19 @@ ZIP_DIGITS = 5  # More digits than these may be a card or a number, and are not 
 
 @dataclass(slots=True)
 class Known:
-    """What the wording of a step may look up: what earlier steps of the call were about."""
+    """What the wording of a step may look up: what earlier steps of the call were about.
+
+    ``leases`` are what each lease asked for, ``gives`` what of other leases goes back with it, ``gone`` what of a lease
+    has gone back.
+    """
 
     at: int = 0
     parked: bool = False
     commands: dict[str, tuple[int, Data]] = field(default_factory=dict)
     legs: dict[str, str] = field(default_factory=dict)
     leases: dict[str, Data] = field(default_factory=dict)
+    gives: dict[str, Data] = field(default_factory=dict)
+    gone: dict[str, set[str]] = field(default_factory=dict)
 
     def leg(self, leg_id: str) -> str:
         """The target that a leg belongs to."""
@@ -79,6 +85,47 @@ def _cap_told(cap: str, held: Any) -> str:
     amount, limit = held if isinstance(held, (list, tuple)) else (1, held)
     taken = "" if amount == 1 else f"{amount_told(cap, amount)} of "
     return f"{cap} ({taken}limit {amount_told(cap, limit)})"
+
+
+def lease_told(lease_id: str) -> str:
+    """Whose lease it is."""
+    number = lease_id.partition(":")[2]
+    return f"attempt {number}" if number else "the call"
+
+
+def taken_told(lease_id: str, known: Known) -> str:
+    """What a lease took: slots until its attempt or call ends, units until the call is judged."""
+    slots, units = _parted(known.leases.get(lease_id, {}))
+    whose = lease_told(lease_id)
+    told = [f"slot taken for {whose}: {caps_told(slots)}"] if slots or not units else []
+    if units:
+        told.append(f"units held for {whose}: {caps_told(units)}")
+    for other, amounts in known.gives.get(lease_id, {}).items():
+        told.append(f"moved along from {lease_told(other)}: {_amounts(amounts)}")
+    return "; ".join(told)
+
+
+def given_back_told(lease_id: str, units: Data, known: Known) -> str:
+    """What a lease gave back: its slots, and those of its units that certainly do not count."""
+    slots, held = _parted(known.leases.get(lease_id, {}))
+    gone = known.gone.get(lease_id, set())
+    whose = lease_told(lease_id)
+    told = [f"slot given back for {whose}: {caps_told(slots)}"] if slots and not gone >= set(slots) else []
+    if units:
+        told.append(f"units given back for {whose}: {_amounts(units)}")
+    stay = {cap: held for cap, held in held.items() if cap not in units and cap not in gone}
+    if stay:
+        told.append(f"held until the call is judged: {', '.join(stay)}")
+    return "; ".join(told) or f"given back for {whose}: nothing"
+
+
+def _parted(caps: Data) -> tuple[Data, Data]:
+    """Slots, which have no period in their name, and units."""
+    return {c: held for c, held in caps.items() if "/" not in c}, {c: held for c, held in caps.items() if "/" in c}
+
+
+def _amounts(amounts: Data) -> str:
+    return ", ".join(f"{cap} {amount_told(cap, amount)}" for cap, amount in amounts.items())
 
 
 def full_told(full: Data) -> str:

@@ -18,6 +18,7 @@ from ppc_engine.calls.record import CDR
 from ppc_engine.cli.call import explain_lines, read_money
 from ppc_engine.cli.call_retold import StoredContexts, retell_stored
 from ppc_engine.cli.call_steps import build_steps
+from ppc_engine.cli.call_units import settled
 from ppc_engine.cli.tables import make_console, print_report
 from ppc_engine.emulator.clock import ScaledClock
 from ppc_engine.emulator.demo_scenario import demo_scenario
@@ -86,8 +87,10 @@ def command(config_dir: Path, seed: int, calls: int, speed: float, directory: Pa
     console.print("\nOne of them, step by step (ppc call explain):", highlight=False)
     version, records = read_money(database, shown)
     facts = store.read_facts(shown.call_id)
-    retold, remarks = retell_stored(StoredContexts(database), shown.call_id, facts)
-    for line in explain_lines(shown, build_steps(facts, retold), records, version, remarks=remarks):
+    contexts = StoredContexts(database)
+    retold, remarks = retell_stored(contexts, shown.call_id, facts)
+    units = settled(shown, contexts.of(shown.revision).catalog, retold) if retold else []
+    for line in explain_lines(shown, build_steps(facts, retold), records, version, remarks=remarks, units=units):
         console.print(line, highlight=False, markup=False)
     database.dispose()
     took = time.monotonic() - started

@@ -45,10 +45,11 @@ def call(
     call_id: str = CALL_ID,
     zip_code: str = "90210",
     caller: str = "+13105550123",
-    **phones: str,
+    **phones: Any,
 ) -> Rehearsed:
     """One call: the caller keys the ZIP; each target's telephone does as told (acme_la="busy"), else answers."""
-    behaviours = {name.replace("_", "-"): (Phone.model_validate({"does": does}),) for name, does in phones.items()}
+    does = {name.replace("_", "-"): {"does": how} if isinstance(how, str) else how for name, how in phones.items()}
+    behaviours = {name: (Phone.model_validate(how),) for name, how in does.items()}
     offer = Offer(call_id=call_id, at=T0, dialed_number=NUMBER, caller_number=caller)
     return rehearse(context, offer, Script(digits={"*": (zip_code,)}, phones=behaviours), Others(context.catalog, T0))
 
