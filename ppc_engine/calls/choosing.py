@@ -10,17 +10,20 @@ from typing import Any
 
 from ppc_engine.calls import ids
 from ppc_engine.calls.capping import Capping
-from ppc_engine.calls.commands import ReadUsage
-from ppc_engine.calls.events import SlotRefused, SlotReserved, UsageRead
+from ppc_engine.calls.commands import LookUp, ReadUsage
+from ppc_engine.calls.events import LookedUp, SlotRefused, SlotReserved, UsageRead
 from ppc_engine.calls.state import AttemptState, HuntState
 from ppc_engine.calls.states import Phase, Step
 from ppc_engine.catalog.model import Target
 from ppc_engine.flows.waits import RouteWait
+from ppc_engine.routing.duplicates import DAY_US, earlier_calls
 from ppc_engine.routing.eligibility import Situation
 from ppc_engine.routing.pool import Pool
 from ppc_engine.routing.selection import Selection
 
 REFUSED_MAX = 50  # Lost races for a slot in one call; each uses an attempt number up.
+HISTORY_MS_MAX = 300  # What a caller may wait for a rule about earlier calls.
+ANSWERED = "answered"
 
 
 class Choosing(Capping):
@@ -90,6 +93,8 @@ class Choosing(Capping):
             return
         hunt = self._hunt()
         hunt.step, hunt.round, hunt.awaited = Step.USAGE, [], []
+        if self._asks_for_history():
+            return
         self._give(self.usage_wanted())
 
     def usage_wanted(self) -> ReadUsage:
@@ -101,6 +106,38 @@ class Choosing(Capping):
     def _on_usage(self, event: UsageRead) -> None:
         if self._hunt().step is Step.USAGE:
             self._choose(event)
+
+    def _asks_for_history(self) -> bool:
+        """Ask for the caller's earlier calls, once a call, where a target has a rule against duplicates."""
+        state, pool = self.state, self._pool()
+        if state.earlier_asked == ANSWERED or not state.caller_key or state.test or not pool.history_needed:
+            return False
+        self._hunt().step = Step.HISTORY
+        state.earlier_asked = self._next_command_id()
+        days = max(target.duplicates.window_days for _, target in pool.pairs if target.duplicates is not None)
+        params = {"since": state.offered_at - days * DAY_US, "before": state.offered_at, "talks": True}
+        self._give(
+            LookUp(
+                call_id=state.call_id,
+                command_id=state.earlier_asked,
+                kind="history",
+                key=state.caller_key,
+                params=params,
+                ms_max=HISTORY_MS_MAX,
+            )
+        )
+        return True
+
+    def _on_earlier_calls(self, event: LookedUp) -> None:
+        """What could not be had in time makes nobody a duplicate: the qualifier judges once more."""
+        if event.command_id != self.state.earlier_asked or self._hunt().step is not Step.HISTORY:
+            return
+        self.state.earlier_asked = ANSWERED
+        if event.status == "ok":
+            self.state.earlier = list(event.data.get("talks", ()))
+        else:
+            self._tell("history_unknown", {"status": event.status})
+        self._read_usage()
 
     # Who is asked.
 
@@ -195,6 +232,7 @@ class Choosing(Capping):
             paused=usage.paused,
             stats=usage.stats,
             known=self._view().known(),
+            history=earlier_calls(state.earlier) if state.earlier is not None else None,
             test=state.test,
             tried_targets=frozenset(tried),
             tried_destinations=frozenset(known[target][1].destination for target in tried),

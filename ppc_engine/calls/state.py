@@ -150,6 +150,8 @@ class CallState:
     leases: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     gives: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
     refused: dict[str, tuple[int, dict[str, list[int]]]] = field(default_factory=dict)
+    earlier: list[dict[str, Any]] | None = None
+    earlier_asked: str = ""
     reroutes: int = 0
     failure: str = ""
     hung_up_in: str = ""

@@ -57,6 +57,7 @@ class Step(StrEnum):
     PAUSE = "pause"  # waits before somebody is rung again
     QUEUE = "queue"  # waits in a line until somebody comes free
     BREAK = "break"  # waits for the end of what plays, to dial or to go on
+    HISTORY = "history"  # waits for the caller's earlier calls, which some target has a rule about
     STRAY = "stray"  # a bridge runs that an earlier engine began and could not note
 
 
@@ -83,6 +84,7 @@ TABLE: dict[Phase, dict[type[Event], str]] = {
     Phase.HUNTING: {
         **_ALWAYS,
         UsageRead: "_on_usage",
+        LookedUp: "_on_earlier_calls",
         SlotReserved: "_on_slot",
         SlotRefused: "_on_slot_refused",
         QueueJoined: "_on_queue_joined",

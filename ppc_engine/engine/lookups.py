@@ -8,18 +8,20 @@ told so at once. What was read is kept for a minute, calls that end meanwhile ar
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import gevent
 from gevent.pool import Pool
 from gevent.threadpool import ThreadPool
 
+from ppc_engine.billing.qualification import tracking_number
 from ppc_engine.calls.commands import LookUp
 from ppc_engine.calls.events import LookedUp
 from ppc_engine.calls.record import CDR
 from ppc_engine.flows.history import EarlierCall, summary
 from ppc_engine.ports import CallerCalls, Clock, WebLookups
+from ppc_engine.routing.duplicates import EarlierCall as Talk
 
 DAY_US = 86_400_000_000
 KEPT_US = 60_000_000  # What was read of a caller is believed for so long; verdicts come in later.
@@ -86,6 +88,7 @@ class Lookups:
             dialed_number=cdr.dialed_number,
             connected=bool(talked),
             target=talked[-1].target if talked else "",
+            talks=tuple(talks_of(cdr)),
         )
 
     def stop(self, timeout_s: float) -> None:
@@ -168,6 +171,23 @@ class Lookups:
             status=status,
             data=data or {},
         )
+
+
+def talks_of(cdr: CDR) -> Iterator[Talk]:
+    """Who talked to the caller. Their verdict is not in yet, so each may still convert."""
+    for attempt in cdr.attempts:
+        if attempt.connected_at and attempt.target:
+            yield Talk(
+                call_id=cdr.call_id,
+                offered_at=cdr.offered_at,
+                connected_at=attempt.connected_at,
+                live=True,
+                campaign=cdr.campaign,
+                publisher=cdr.publisher,
+                tracking_number=tracking_number(cdr.dialed_number),
+                buyer=attempt.buyer,
+                target=attempt.target,
+            )
 
 
 def _tried(read: Callable[[str, int], list[EarlierCall]], key: str, since: int) -> list[EarlierCall] | None:

@@ -9,11 +9,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ppc_engine.routing.duplicates import EarlierCall as Talk
+from ppc_engine.routing.duplicates import plain_talk
+
+TALKS_MAX = 50  # They stand in the facts of the call that asked.
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierCall:
     """A finished call. ``target`` is the last that talked to the caller, ``bought_target`` one whose buyer owed for it,
-    "" for none."""
+    "" for none. ``talks`` are all that talked, for rules against duplicates."""
 
     offered_at: int
     call_id: str
@@ -23,10 +28,14 @@ class EarlierCall:
     connected: bool = False
     target: str = ""
     bought_target: str = ""
+    talks: tuple[Talk, ...] = ()
 
 
 def summary(calls: Iterable[EarlierCall], params: Mapping[str, Any], call_id: str) -> dict[str, Any]:
-    """What ``LookedUp`` of the kind history holds. ``params``: since and before (us), campaign or publisher."""
+    """What ``LookedUp`` of the kind history holds. ``params``: since and before (us), campaign or publisher.
+
+    With ``talks`` among them, the latest talks are told one by one.
+    """
     now = (int(params["before"]), call_id)
     places = [(name, params[name]) for name in ("campaign", "publisher") if name in params]
     earlier = sorted(
@@ -49,4 +58,6 @@ def summary(calls: Iterable[EarlierCall], params: Mapping[str, Any], call_id: st
         "last_target": next((call.target for call in reversed(earlier) if call.target), ""),
         "bought_target": next((call.bought_target for call in reversed(earlier) if call.bought_target), ""),
     }
+    if params.get("talks"):
+        told["talks"] = [plain_talk(talk) for call in earlier for talk in call.talks][-TALKS_MAX:]
     return {name: value for name, value in told.items() if value}

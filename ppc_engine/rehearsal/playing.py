@@ -17,6 +17,8 @@ from ppc_engine.rehearsal.counters import Others
 from ppc_engine.rehearsal.people import MS, Script
 from ppc_engine.rehearsal.rehearse import Rehearsed, rehearse
 from ppc_engine.rehearsal.world import Offer
+from ppc_engine.routing.duplicates import EarlierCall as Talk
+from ppc_engine.routing.duplicates import plain_talk
 from ppc_engine.values.phone import caller_kind, normalise
 
 NUMBER = "+18005550100"  # What the caller dials when a test does not say it.
@@ -149,7 +151,8 @@ def _history_found(earlier: Sequence[tuple[EarlierCall, Occasion]], params: Mapp
     ]
     connected = [at for one, at in calls if one.connected_ms]
     bought = [at for one, at in calls if "buyer" in one.converted]
-    return {
+    talks = {"talks": [_talk(one, at) for one, at in calls if one.connected_ms]} if params.get("talks") else {}
+    return talks | {
         "calls": len(calls),
         "connected": len(connected),
         "bought": len(bought),
@@ -157,6 +160,23 @@ def _history_found(earlier: Sequence[tuple[EarlierCall, Occasion]], params: Mapp
         "last_target": connected[-1].target if connected else "",
         "bought_target": bought[-1].target if bought else "",
     }
+
+
+def _talk(one: EarlierCall, at: Occasion) -> dict[str, Any]:
+    converted_at = at.at + one.connected_ms * MS if "buyer" in one.converted else 0
+    return plain_talk(
+        Talk(
+            call_id=at.call_id,
+            offered_at=at.offered_at,
+            connected_at=at.at,
+            converted_at=converted_at,
+            campaign=at.campaign,
+            publisher=at.publisher,
+            tracking_number=at.tracking_number,
+            buyer=at.buyer,
+            target=at.target,
+        )
+    )
 
 
 def _occasion(n: int, earlier: EarlierCall, offer: Offer, number: TrackingNumber, catalog: Catalog) -> Occasion:

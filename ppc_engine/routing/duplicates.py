@@ -7,7 +7,7 @@ still count blocks this one too, unless the rule says ``pending: allow``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from ppc_engine.catalog.model import RoutedUniqueCaller
@@ -78,6 +78,11 @@ def _events(rule: RoutedUniqueCaller, own: Iterable[EarlierCall]) -> list[tuple[
             events.append((call.connected_at, call.call_id))
             counted_at = call.connected_at + rule.window_days * DAY_US
     return events
+
+
+def plain_talk(talk: EarlierCall) -> dict[str, Any]:
+    """As a look-up answers it: plain JSON, without what is not known."""
+    return {name: value for name, value in asdict(talk).items() if value}
 
 
 def earlier_calls(plain: Iterable[Mapping[str, Any]]) -> tuple[EarlierCall, ...]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, and_, select
+from typing import Any
 
+from sqlalchemy import ColumnElement, Engine, Select, and_, select
+
+from ppc_engine.billing.qualification import tracking_number
 from ppc_engine.flows.history import EarlierCall
+from ppc_engine.routing.duplicates import EarlierCall as Talk
 from ppc_engine.storage.database import reading
 from ppc_engine.storage.schema import attempts, billable_records, calls, qualified_calls
 
@@ -24,7 +28,7 @@ class SQLCallerCalls:
         newest = select(*columns).where(own).order_by(calls.c.offered_at.desc()).limit(CALLS_MAX)
         same = and_(attempts.c.offered_at == calls.c.offered_at, attempts.c.call_id == calls.c.call_id)
         talks = (
-            select(calls.c.call_id, attempts.c.target)
+            select(calls.c.call_id, attempts.c.target, attempts.c.buyer, attempts.c.connected_at)
             .join(attempts, same)
             .where(own, attempts.c.connected_at > 0)
             .order_by(calls.c.offered_at, attempts.c.number)
@@ -35,7 +39,7 @@ class SQLCallerCalls:
             qualified_calls.c.version == billable_records.c.version,
         )
         paid = (
-            select(billable_records.c.call_id, billable_records.c.target)
+            select(billable_records.c.call_id, billable_records.c.target, billable_records.c.converted_at)
             .join(qualified_calls, in_force)
             .where(
                 billable_records.c.caller_key == caller_key,
@@ -46,8 +50,11 @@ class SQLCallerCalls:
         )
         with reading(self._engine) as connection:
             rows = connection.execute(newest).all()
-            talked = {row.call_id: row.target for row in connection.execute(talks)}
-            bought = {row.call_id: row.target for row in connection.execute(paid)}
+            told = connection.execute(talks).all()
+            converted = {(row.call_id, row.target): row.converted_at for row in connection.execute(paid)}
+            judged = set(connection.execute(_judged(own)).scalars())
+        talked = {row.call_id: row.target for row in told}
+        bought = dict(converted.keys())
         return [
             EarlierCall(
                 offered_at=row.offered_at,
@@ -58,6 +65,28 @@ class SQLCallerCalls:
                 connected=row.call_id in talked,
                 target=talked.get(row.call_id, ""),
                 bought_target=bought.get(row.call_id, ""),
+                talks=tuple(
+                    Talk(
+                        call_id=row.call_id,
+                        offered_at=row.offered_at,
+                        connected_at=talk.connected_at,
+                        converted_at=converted.get((row.call_id, talk.target), 0),
+                        live=row.call_id not in judged,
+                        campaign=row.campaign,
+                        publisher=row.publisher,
+                        tracking_number=tracking_number(row.dialed_number),
+                        buyer=talk.buyer,
+                        target=talk.target,
+                    )
+                    for talk in told
+                    if talk.call_id == row.call_id
+                ),
             )
             for row in reversed(rows)
         ]
+
+
+def _judged(own: ColumnElement[bool]) -> Select[Any]:
+    """Calls that the qualifier has judged: of the others, each may still convert."""
+    same = and_(qualified_calls.c.offered_at == calls.c.offered_at, qualified_calls.c.call_id == calls.c.call_id)
+    return select(calls.c.call_id).join(qualified_calls, same).where(own)
