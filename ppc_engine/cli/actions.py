@@ -72,7 +72,8 @@ def state_of(action: OperatorAction, now: int) -> str:
     if "error" in action.result:
         return f"not done: {action.result['error']}"
     if action.result.get("taken") is False:
-        return f"refused: {action.result.get('problems', 0)} problems"
+        count = action.result.get("problems", 0)
+        return f"refused: {count} problem{'' if count == 1 else 's'}"
     if "given_back" in action.result:
         return f"{action.result['given_back']} given back"
     if action.until_at and action.verb in LASTING:
