@@ -6,7 +6,7 @@ Only an earlier call counts, earlier by (offered_at, call_id); test calls are le
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ppc_engine.routing.duplicates import EarlierCall as Talk
@@ -28,7 +28,7 @@ class EarlierCall:
     connected: bool = False
     target: str = ""
     bought_target: str = ""
-    talks: tuple[Talk, ...] = ()
+    talks: tuple[Talk, ...] = field(default=(), compare=False)
 
 
 def summary(calls: Iterable[EarlierCall], params: Mapping[str, Any], call_id: str) -> dict[str, Any]:
