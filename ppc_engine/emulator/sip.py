@@ -245,7 +245,7 @@ def picked_up(channel: Channel) -> dict[str, str]:
 def reason(channel: Channel) -> str:
     """The Reason header with which the switch itself ends a leg: the channel's sip_reason, else its cause.
 
-    mod_sofia.c:499-513; seen on a real FreeSWITCH 1.11.1: an INVITE refused with 486 carried ``sip_reason`` as it stood.
+    mod_sofia.c:499-513; seen on a real FreeSWITCH 1.11.1: an INVITE refused with 486 carried ``sip_reason`` as it was.
     """
     protocol = "Q.850" if causes.NUMBERS[channel.cause] <= causes.Q850_MAX else "SIP"
     return channel.get("sip_reason") or f'{protocol};cause={causes.NUMBERS[channel.cause]};text="{channel.cause}"'
