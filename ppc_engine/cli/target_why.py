@@ -22,10 +22,12 @@ from ppc_engine.cli import target_why_text
 from ppc_engine.cli.call import Instant
 from ppc_engine.cli.call_retold import StoredContexts, retell_stored
 from ppc_engine.cli.control_client import EngineDeafError, ask
+from ppc_engine.engine.cap_seeding import used_by
 from ppc_engine.routing.eligibility import Situation
 from ppc_engine.routing.why import RecentChoices, Standing, standing
 from ppc_engine.settings import Settings, load_settings
 from ppc_engine.storage import revisions
+from ppc_engine.storage.cap_usage import read_cap_usage
 from ppc_engine.storage.cdrs import CallFilter, SQLCDRStore
 from ppc_engine.storage.database import open_database
 from ppc_engine.storage.operator_actions import SQLOperatorOrders
@@ -103,7 +105,7 @@ def why_command(
             known = context.catalog.targets
             raise BadValueError(f'no target "{target_id}" in the revision in force{did_you_mean(target_id, known)}')
         asked_at = at or time.time_ns() // 1000
-        live = _live(settings, engine, target_id, now=not at)
+        live = _live(settings, engine, context, target_id, now=not at)
         now = standing(
             context.catalog, target_id, asked_at, used=live.used, paused=live.paused, pace_wait_us=live.pace_wait_us
         )
@@ -132,12 +134,10 @@ def _context(engine: Engine, contexts: StoredContexts) -> CallContext:
     return contexts.of(newest.hash)
 
 
-def _live(settings: Settings, engine: Engine, target_id: str, *, now: bool) -> Live:
-    """From the running engine; what a person paused is in the database too."""
+def _live(settings: Settings, engine: Engine, context: CallContext, target_id: str, *, now: bool) -> Live:
+    """From the running engine; where none runs, from finished calls. What a person paused is in the database too."""
     at = time.time_ns() // 1000
-    orders = [
-        order for order in SQLOperatorOrders(engine).open_actions() if order.verb == "pause" and order.in_force(at)
-    ]
+    orders = [o for o in SQLOperatorOrders(engine).open_actions() if o.verb == "pause" and o.in_force(at)]
     paused = {order.subject: f"by {order.who}: {order.why}" for order in orders}
     if not now:
         return Live(used=None, paused=paused, notes=("what is in use at that time is not known",))
@@ -146,9 +146,22 @@ def _live(settings: Settings, engine: Engine, target_id: str, *, now: bool) -> L
     except EngineDeafError as error:
         return Live(used=None, paused=paused, notes=(f"what is in use is not known: {error}",))
     if said is None:
-        return Live(used=None, paused=paused, notes=("what is in use is not known: no engine runs here",))
-    used = {row["key"]: (int(row["used"]), int(row.get("pending", 0))) for row in said["caps"] if "key" in row}
+        used = _counted(engine, context, target_id, at)
+        return Live(used=used, paused=paused, notes=("no engine runs here: caps are counted from finished calls",))
+    used = {row["key"]: (int(row["used"]), int(row.get("pending", 0))) for row in said["caps"]}
     return Live(used=used, paused=paused)
+
+
+def _counted(engine: Engine, context: CallContext, target_id: str, at: int) -> dict[str, tuple[int, int]]:
+    """What finished calls used of the target's caps, as an engine would count it at its start."""
+    pair = context.catalog.targets[target_id]
+    campaigns = [one for one in context.catalog.campaigns.values() if target_id in one.targets]
+    rules = [rule for one in (*campaigns, None) for rule in context.routes.caps.attempt_rules(*pair, one)]
+    counted = read_cap_usage(
+        engine, context.catalog, rules, at, (), lambda cdr, counters: used_by(cdr, context, counters)
+    )
+    given_back = SQLOperatorOrders(engine).units_given_back()
+    return {key: (max(0, amount - given_back.get(key, 0)), 0) for key, amount in counted.items()}
 
 
 def recent_choices(

@@ -15,6 +15,7 @@ from tests.scenarios.small_network import FILES, write_config
 
 CALLED = "2026-09-21T14:20"  # Some minutes after T0.
 CALLS = {f"00000000-0000-4000-8000-00000000000{n}": zip_code for n, zip_code in enumerate(("10001", "10001", "90210"))}
+CAPS = "caps: [{calls: 100, per: month}]"
 HOURS = "hours: {zone: America/New_York, monday: ['09:00-17:00'], tuesday: ['09:00-17:00']}"
 
 
@@ -22,7 +23,9 @@ HOURS = "hours: {zone: America/New_York, monday: ['09:00-17:00'], tuesday: ['09:
 def network(tmp_path, monkeypatch):
     """Acme takes California only, and Zenith everything, one level below; two calls of New York, one of California."""
     write_config(tmp_path / "config")
-    acme = FILES["catalog/buyers/acme.yaml"].replace("ring_ms_max: 20000}", f"area: {{states: [CA]}}, {HOURS}}}")
+    acme = FILES["catalog/buyers/acme.yaml"].replace(
+        "ring_ms_max: 20000}", f"area: {{states: [CA]}}, {CAPS}, {HOURS}}}"
+    )
     (tmp_path / "config" / "catalog" / "buyers" / "acme.yaml").write_text(acme)
     url = f"sqlite:///{tmp_path}/ppc.sqlite"
     (tmp_path / "config" / "engine.yaml").write_text(f"database_url: {url}\n")
@@ -78,15 +81,21 @@ def test_it_says_when_it_opens_and_what_is_in_use_now(why):
     assert closed["next_opening"] == 1_795_442_400_000_000  # Monday 2026-11-23 14:00 UTC.
 
 
-def test_an_engine_that_is_away_or_deaf_leaves_usage_unknown_and_says_so(why, monkeypatch):
-    assert "note: what is in use is not known: no engine runs here" in why()
-    assert "? of 2" in why()
-
+def test_a_deaf_engine_leaves_usage_unknown_and_says_so(why, monkeypatch):
     def deaf(settings, order):
         raise EngineDeafError("another secret")
 
     monkeypatch.setattr(target_why, "ask", deaf)
     assert "note: what is in use is not known: another secret" in why()
+    assert "? of 2" in why()
+
+
+def test_where_no_engine_runs_caps_are_counted_from_finished_calls(why, monkeypatch):
+    monkeypatch.setattr(target_why.time, "time_ns", lambda: (T0 + 600_000_000) * 1000)
+    told = json.loads(why("--json"))
+    assert told["notes"][0] == "no engine runs here: caps are counted from finished calls"
+    used = {cap["key"]: cap["used"] for cap in told["target"]["caps"]}
+    assert used == {"target:acme-la": 0, "target:acme-la/connect/month/2026-09+0000": 1}
 
 
 def test_a_pause_by_word_of_mouth_is_named_with_who_and_why(why, network):
