@@ -125,6 +125,8 @@ def _place(told: _Told, opened: dict[str, Any]) -> tuple[str, str, str]:
         known = node.get("facts", {})
         if known.get("verdict") == "ok":
             return known["digits"], "ivr", known["state"]
+        if known.get("zip_source"):
+            return known["zip_code"], known["zip_source"], known["state"]
     brought = opened.get("tags", {})
     if brought.get("zip_source"):
         return brought["zip_code"], brought["zip_source"], brought["state"]

@@ -84,6 +84,9 @@ class Turning:
             offered_at=state.offered_at,
             campaign=state.campaign,
             trunk=state.trunk,
+            where=run.where if run else "",
+            args=dict(run.args) if run else {},
+            history=dict(run.history) if run else {},
             caller=Caller(
                 number=state.caller_number,
                 kind=state.caller_kind,

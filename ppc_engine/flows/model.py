@@ -92,6 +92,7 @@ class View:
             caller__attestation=caller.attestation,
             place__zip_code=self.tags.get("zip_code", ""),
             place__zip_source=self.tags.get("zip_source", "area_code" if area_state else ""),
+            place__county=self.places.zip_county(self.tags.get("zip_code", "")),
             place__state=self.tags.get("state", area_state),
             call__campaign=self.campaign,
             call__publisher=self.publisher,

@@ -67,6 +67,15 @@ def test_answer_stops_the_music_and_the_flow_goes_on_when_it_has_stopped() -> No
     assert trace.cdr().silent_ms == 0
 
 
+def test_zip_of_an_answer_places_the_call() -> None:
+    trace = looking_up(take={"zip_code": "zip"})
+    trace.looked_up(0.6, taken={"zip_code": "10001"})
+    trace.done(0.62)
+    trace.ended(0.7, by="send_bye")
+    cdr = trace.cdr()
+    assert (cdr.zip_code, cdr.zip_source, cdr.state) == ("10001", "lead", "NY")
+
+
 def test_break_that_the_switch_lost_is_given_again() -> None:
     trace = looking_up()
     assert trace.looked_up(0.11, taken={"score": "87"}) == ["break"]

@@ -9,7 +9,7 @@ from ppc_engine.values.schedule import WeeklyHours, local_time
 
 
 class OpenHoursNode(Node):
-    """Open or closed by the week; a day that is not named is closed.
+    """Open or closed by the week, by holidays and by dates of their own; a day that is not named is closed.
 
     Example::
 
@@ -27,7 +27,7 @@ class OpenHoursNode(Node):
 
     def enter(self, view: View) -> Step:
         wall = local_time(view.at, self.hours.zone)
-        facts = {"wall_time": f"{wall:%A %H:%M} {self.hours.zone}"}
+        facts = {"wall_time": f"{wall:%A %H:%M} {self.hours.zone}", "hours": self.hours.told(wall.date())}
         if self.hours.is_open(view.at):
             return Leave(exit="open", facts=facts)
         return Leave(exit="closed", failure="all_closed", facts=facts)
