@@ -7,7 +7,7 @@ names it; and a caller who asked for privacy is withheld, whatever stands there.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ppc_engine.calls.commands import WITHHELD, Leg
@@ -23,11 +23,12 @@ _SAFE = re.compile(r"[A-Za-z0-9_.+-]{1,64}")  # What of a stranger's text may st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What could be told of a call: ``words`` by the words that the catalog may name, tags as ``tag.NAME``."""
+    """What could be told of a call. ``words`` gives its values by the words that the catalog may name, tags as
+    ``tag.NAME``; it is asked only where a header is to be told."""
 
     private: bool
     tracking_number: str
-    words: Mapping[str, str]
+    words: Callable[[], Mapping[str, str]]
 
 
 def leg_to(buyer: Buyer, target: Target, known: Known, *, attempt_id: str, leg_id: str) -> Leg:
@@ -79,5 +80,8 @@ def caller_id(policy: CallerID | None, known: Known) -> str:
 
 def headers(policy: Mapping[str, str], known: Known) -> dict[str, str]:
     """The headers that are named, with their values; one whose value is unknown, or no plain word, is left out."""
-    told = {name: known.words.get(word, "") for name, word in policy.items()}
+    if not policy:
+        return {}
+    words = known.words()
+    told = {name: words.get(word, "") for name, word in policy.items()}
     return {name: value for name, value in told.items() if _SAFE.fullmatch(value)}

@@ -87,11 +87,19 @@ class Ringing(Choosing):
     def _known(self, target: str) -> Known:
         state = self.state
         number = attribute(state.dialed_number, self.context.numbers)
+        return Known(
+            private=state.private,
+            tracking_number=number.number if number else "",
+            words=lambda: self._words(target),
+        )
+
+    def _words(self, target: str) -> dict[str, str]:
+        """What headers may tell of this call, by the catalog's words for it."""
+        state = self.state
         tags = state.run.tags if state.run else {}
-        words = {f"tag.{name}": value for name, value in tags.items()}
-        words |= {"token": self._token(), "campaign": state.campaign, "publisher": state.publisher, "target": target}
-        words |= {"zip_code": tags.get("zip_code", ""), "state": tags.get("state", "")}
-        return Known(private=state.private, tracking_number=number.number if number else "", words=words)
+        own = {"token": self._token(), "campaign": state.campaign, "publisher": state.publisher, "target": target}
+        places = {"zip_code": tags.get("zip_code", ""), "state": tags.get("state", "")}
+        return {f"tag.{name}": value for name, value in tags.items()} | own | places
 
     def _tell_dialed(self, attempt: AttemptState, leg: Leg) -> None:
         told = {"number": attempt.number, "target": attempt.target, "buyer": "", "leg_id": attempt.leg_id}

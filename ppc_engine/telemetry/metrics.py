@@ -37,6 +37,7 @@ HUB_BOUNDS_S = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 1, 5)
 # Gauges that are read when somebody scrapes; ``Metrics.watch`` says where from.
 GAUGES = {
     "live_calls": ("ppc_calls_live", "Calls that this engine holds now."),
+    "queue_waiting": ("ppc_queue_waiting", "Callers who wait in queues now."),
     "journal_facts": ("ppc_journal_backlog_facts", "Facts in the journal whose CDR is not committed."),
     "journal_bytes": ("ppc_journal_bytes", "Size of the journal on disk."),
     "journal_oldest_s": ("ppc_journal_backlog_seconds", "Age of the oldest finished call without a committed CDR."),

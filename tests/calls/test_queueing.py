@@ -126,6 +126,25 @@ def test_the_time_runs_while_it_rings_and_then_nobody_waits_again() -> None:
     assert trace.told("route") == {"exit": "waited_too_long"}
 
 
+def test_who_was_dropped_too_soon_waits_again_for_another() -> None:
+    buyers = buyer("acme", target("acme-1", concurrency_cap=1), target("acme-2", concurrency_cap=1, priority=2))
+    trace = queueing(buyers, recovery={"connected_ms_max": 20_000})
+    trace.joined(0.1, 1)
+    assert trace.usage() == ["reserve :1 target:acme-1"]
+    trace.slot()
+    trace.bridged(3)
+    trace.leg_ended(8, "NORMAL_CLEARING", bridged=3)
+    trace.done(8.1)
+    assert trace.park(8.2)[-1] == "usage target:acme-1 target:acme-2"
+    assert trace.usage(target__acme_2=1) == ["join roofing/held/hold"]
+    assert trace.joined(8.2, 1) == ["loop hold_music"]
+    trace.turn(15)
+    assert trace.usage()[0].startswith("reserve :2")
+    assert trace.slot() == ["break"]
+    assert trace.done(15.1, command=music(trace))[-1] == "dial acme-2"
+    trace.check_replay()
+
+
 def test_who_hangs_up_in_the_line_has_abandoned_the_queue() -> None:
     trace = waiting()
     assert trace.ended(30) == ["leave roofing/held/hold", "finish"]

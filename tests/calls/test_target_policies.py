@@ -105,6 +105,22 @@ def test_a_talk_after_a_whisper_is_ended_by_us_because_the_switch_counts_from_th
     assert trace.fires(69, "talk:1") == ["hangup leg ALLOTTED_TIMEOUT"]
 
 
+def test_a_target_that_took_the_call_by_a_key_and_dropped_it_is_followed_by_the_next() -> None:
+    accepts = target("acme-la", accept={"prompt": "press_one"})
+    trace = Trace(
+        context(buyer("acme", accepts), buyer("z", target("z-1", priority=2, redial={"busy": "1"})), flow=DIRECT,
+                recovery={"connected_ms_max": 20_000})
+    )  # fmt: skip
+    trace.park()
+    trace.bridged(9)
+    trace.leg_ended(15, "NORMAL_CLEARING", bridged=9, answered=4)
+    trace.done(15.1)
+    assert trace.park(15.2)[-1] == "dial z-1"
+    assert busy(trace, 2, 16) == ["loop ringing"]  # the recovered caller has been answered: it hears the pause
+    trace.fires(21, "redial")
+    assert trace.done(21.1, command=int(trace.call.state.music.rpartition(".")[2]))[-1] == "dial z-1"
+
+
 def test_restart_during_a_whisper_waits_for_the_bridge() -> None:
     trace = Trace(context(buyer("acme", target("acme-la", whisper="w")), buyer("b", target("b-1")), flow=DIRECT))
     trace.park()
