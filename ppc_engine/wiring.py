@@ -313,6 +313,7 @@ class RunningEngine:
 
     def _watch_gauges(self) -> None:
         self.metrics.watch("live_calls", lambda: len(self.dispatcher.calls))
+        self.metrics.watch("queue_waiting", lambda: sum(self.dispatcher.queues.waiting().values()))
         self.metrics.watch("events_late", lambda: self.switch.stream.events_late)
         self.metrics.watch("event_delay_s", lambda: self.switch.stream.delay_us_max / 1_000_000)
         self.metrics.watch("paused", lambda: len(self.operator.in_force()) - bool(self.operator.draining))
