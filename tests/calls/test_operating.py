@@ -172,6 +172,7 @@ def test_a_talk_that_does_not_come_back_goes_on_and_the_order_is_dropped() -> No
     assert trace.timers["take_back"] == TAKE_BACK_MS_MAX
     assert trace.fires(35.0, "take_back") == []
     assert trace.told("deadline") == {"timer": "take_back", "dropped": {"node": "ask_zip"}}
+    assert trace.call.state.redirect == {}
     over(trace, 60.0, bridged=12.0)
     assert trace.cdr().outcome == "connected"
 

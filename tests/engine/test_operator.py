@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import gevent
+import gevent.event
 import pytest
 
 from ppc_engine.calls.events import CallParked
@@ -20,14 +21,14 @@ SECOND = 1_000_000
 
 
 class FakeOrders:
-    """Rows of orders; ``away`` is a database that does not answer, ``slow`` one that lets
-    others run meanwhile, ``read_only`` one that takes nothing."""
+    """Rows of orders; ``away`` is a database that does not answer, ``read_only`` one that
+    takes nothing; the next answer ``dawdles`` until that is set."""
 
     def __init__(self) -> None:
         self.rows: dict[int, OperatorAction] = {}
         self.ended: list[tuple[int, int, dict[str, Any]]] = []
         self.away = False
-        self.slow = False
+        self.dawdles: gevent.event.Event | None = None
         self.read_only = False
 
     def add(self, verb: str, subject: str, **more: Any) -> int:
@@ -42,8 +43,9 @@ class FakeOrders:
         self._answer()
         ended = {number for number, _, _ in self.ended}
         found = [row for number, row in self.rows.items() if number not in ended]
-        if self.slow:
-            gevent.sleep(0)
+        dawdles, self.dawdles = self.dawdles, None
+        if dawdles is not None:
+            dawdles.wait()
         return found
 
     def finish(self, ended: Iterable[tuple[int, int, Mapping[str, Any]]]) -> None:
@@ -179,12 +181,29 @@ def test_a_call_is_ended_by_order_once_though_the_database_goes_away(office: Off
     assert len(office.orders.ended) == 1
 
 
-def test_two_looks_at_once_obey_an_order_once(office: Office) -> None:
-    office.orders.slow = True
+def test_a_reset_is_done_once_though_the_database_goes_away(office: Office) -> None:
     office.orders.add("cap_reset", "cap:target:acme-la/connect/day/2026-11-22")
-    gevent.joinall([gevent.spawn(office.operator.look) for _ in range(3)], raise_error=True)
-    assert office.resets == ["target:acme-la/connect/day/2026-11-22"]
+    office.orders.read_only = True
+    for _ in range(2):
+        with pytest.raises(OutsideError):
+            office.look()
+    office.orders.read_only = False
+    office.look()
+    assert len(office.resets) == 1
     assert [result for _, _, result in office.orders.ended] == [{"given_back": 12}]
+
+
+def test_a_look_that_dawdles_does_not_undo_what_a_later_one_saw(office: Office) -> None:
+    office.orders.dawdles = gevent.event.Event()
+    go = office.orders.dawdles
+    early = gevent.spawn(office.operator.look)
+    gevent.sleep(0)
+    office.orders.add("pause", "buyer:acme")
+    late = gevent.spawn(office.operator.look)
+    gevent.sleep(0)
+    go.set()
+    gevent.joinall([early, late], raise_error=True)
+    assert list(office.operator.paused()) == ["buyer:acme"]
 
 
 @pytest.mark.parametrize(

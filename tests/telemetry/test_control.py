@@ -101,7 +101,8 @@ def test_what_is_no_json_object_is_refused(server: MonitoringServer, body: bytes
 
 
 def test_a_body_that_is_too_large_is_refused_unread(server: MonitoringServer) -> None:
-    assert send(server, b" " * (BODY_BYTES_MAX + 1), **RIGHT)[0] == 400
+    order = json.dumps({"do": "x" * BODY_BYTES_MAX}).encode()
+    assert send(server, order, **RIGHT)[0] == 400
 
 
 def test_other_methods_and_paths_are_refused(server: MonitoringServer) -> None:
