@@ -10,7 +10,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from ppc_engine.cli.call import Instant
+from ppc_engine.cli.instants import Instant
 from ppc_engine.cli.ordering import config_option, now_us, shown_time
 from ppc_engine.cli.tables import make_console
 from ppc_engine.ports import OperatorAction

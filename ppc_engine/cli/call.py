@@ -7,11 +7,8 @@ its record when it ends.
 from __future__ import annotations
 
 import json
-import re
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +24,7 @@ from ppc_engine.cli.call_retold import StoredContexts, retell_stored
 from ppc_engine.cli.call_steps import build_steps, node_path, printable
 from ppc_engine.cli.call_units import settled, unit_lines
 from ppc_engine.cli.call_watch import watch_command
+from ppc_engine.cli.instants import Instant
 from ppc_engine.settings import load_settings
 from ppc_engine.storage.billing import SQLBillingStore
 from ppc_engine.storage.cdrs import FOUND_MAX, CallFilter, SQLCDRStore
@@ -35,28 +33,6 @@ from ppc_engine.values.errors import BadValueError
 
 LISTED_MAX = 10_000
 CANDIDATES_SHOWN = 5
-
-_AGO = re.compile(r"^([1-9][0-9]{0,4})([mhd])$")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-class Instant(click.ParamType[int]):
-    """A point in time as UTC microseconds: "2h" ago, a day, or an ISO time (UTC unless it names its zone)."""
-
-    name = "WHEN"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        ago = _AGO.match(value)
-        if ago is not None:
-            return time.time_ns() // 1000 - timedelta(**{_UNITS[ago[2]]: int(ago[1])}) // timedelta(microseconds=1)
-        try:
-            at = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f'"{value}" is not a time (write 2h, 7d, 2026-11-22 or 2026-11-22T17:00)', param, ctx)
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def _config_option(function: Callable[..., Any]) -> Callable[..., Any]:

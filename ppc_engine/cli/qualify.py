@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from ppc_engine.billing.verdict import SIDES
-from ppc_engine.cli.call import Instant
+from ppc_engine.cli.instants import Instant
 from ppc_engine.cli.tables import make_console
 from ppc_engine.engine.qualify_batch import FOREVER, QualifySummary, qualify
 from ppc_engine.settings import load_settings

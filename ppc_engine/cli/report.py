@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from ppc_engine.billing.report import DIMENSIONS, Dimension, Report, ReportRow, summarise
-from ppc_engine.cli.call import Instant
+from ppc_engine.cli.instants import Instant
 from ppc_engine.cli.tables import make_console, print_report
 from ppc_engine.engine.qualify_batch import FOREVER
 from ppc_engine.settings import load_settings

@@ -19,9 +19,9 @@ from sqlalchemy import Engine
 from ppc_engine.calls.state import CallContext
 from ppc_engine.catalog.issues import did_you_mean
 from ppc_engine.cli import target_why_text
-from ppc_engine.cli.call import Instant
 from ppc_engine.cli.call_retold import StoredContexts, retell_stored
 from ppc_engine.cli.control_client import EngineDeafError, ask
+from ppc_engine.cli.instants import Instant
 from ppc_engine.engine.cap_seeding import used_by
 from ppc_engine.routing.eligibility import Situation
 from ppc_engine.routing.why import RecentChoices, Standing, standing
@@ -97,6 +97,8 @@ def why_command(
       ppc target why acme-la --caller +13105550123 --zip 90210
     """
     settings = load_settings(config_dir)
+    asked_at = at or time.time_ns() // 1000
+    heard = None if at else _heard(settings)  # At once: what is in use is of this moment.
     engine = open_database(settings.database_url)
     try:
         contexts = StoredContexts(engine)
@@ -104,8 +106,7 @@ def why_command(
         if target_id not in context.catalog.targets:
             known = context.catalog.targets
             raise BadValueError(f'no target "{target_id}" in the revision in force{did_you_mean(target_id, known)}')
-        asked_at = at or time.time_ns() // 1000
-        live = _live(settings, engine, context, target_id, now=not at)
+        live = _live(engine, context, target_id, heard)
         now = standing(
             context.catalog, target_id, asked_at, used=live.used, paused=live.paused, pace_wait_us=live.pace_wait_us
         )
@@ -134,22 +135,31 @@ def _context(engine: Engine, contexts: StoredContexts) -> CallContext:
     return contexts.of(newest.hash)
 
 
-def _live(settings: Settings, engine: Engine, context: CallContext, target_id: str, *, now: bool) -> Live:
-    """From the running engine; where none runs, from finished calls. What a person paused is in the database too."""
-    at = time.time_ns() // 1000
-    orders = [o for o in SQLOperatorOrders(engine).open_actions() if o.verb == "pause" and o.in_force(at)]
-    paused = {order.subject: f"by {order.who}: {order.why}" for order in orders}
-    if not now:
-        return Live(used=None, paused=paused, notes=("what is in use at that time is not known",))
+def _heard(settings: Settings) -> tuple[list[dict[str, Any]] | None, str]:
+    """Every cap of the running engine, None when there is none to ask; and why not, when one is there but is deaf."""
     try:
         said = ask(settings, {"do": "caps"})
     except EngineDeafError as error:
-        return Live(used=None, paused=paused, notes=(f"what is in use is not known: {error}",))
-    if said is None:
+        return None, str(error)
+    return (said["caps"] if said is not None else None), ""
+
+
+def _live(
+    engine: Engine, context: CallContext, target_id: str, heard: tuple[list[dict[str, Any]] | None, str] | None
+) -> Live:
+    """What the engine said; where none runs, finished calls are counted. Pauses of people are in the database too."""
+    at = time.time_ns() // 1000
+    orders = [o for o in SQLOperatorOrders(engine).open_actions() if o.verb == "pause" and o.in_force(at)]
+    paused = {order.subject: f"by {order.who}: {order.why}" for order in orders}
+    if heard is None:
+        return Live(used=None, paused=paused, notes=("what is in use at that time is not known",))
+    caps, deaf = heard
+    if deaf:
+        return Live(used=None, paused=paused, notes=(f"what is in use is not known: {deaf}",))
+    if caps is None:
         used = _counted(engine, context, target_id, at)
         return Live(used=used, paused=paused, notes=("no engine runs here: caps are counted from finished calls",))
-    used = {row["key"]: (int(row["used"]), int(row.get("pending", 0))) for row in said["caps"]}
-    return Live(used=used, paused=paused)
+    return Live(used={row["key"]: (int(row["used"]), int(row.get("pending", 0))) for row in caps}, paused=paused)
 
 
 def _counted(engine: Engine, context: CallContext, target_id: str, at: int) -> dict[str, tuple[int, int]]:

@@ -11,7 +11,7 @@ from processes import wait_for
 from world import CallPlan, World
 
 STATE_S, WATCH_S = 20.0, 15.0
-TALK_MS = 8_000  # Time to ask ``ppc target why`` while the target is full.
+TALK_MS = 20_000  # Time to ask ``ppc target why`` while the target is full.
 DESK = "test-desk"
 
 
