@@ -15,6 +15,7 @@ from typing import Any
 
 from ppc_engine.billing.history import DAY_US, History
 from ppc_engine.billing.verdict import BillableRecord, total_micros
+from ppc_engine.calls.commands import legs_of
 from ppc_engine.calls.record import CDR, AttemptRecord
 from ppc_engine.rehearsal.told import Visit, decisions, visits
 from ppc_engine.routing.caps import MONEY, base_of, measure_of
@@ -26,6 +27,7 @@ PACE = "/pace"  # How fast calls went before is nothing that a test can be given
 EARLIER_DAYS = 400
 EARLIER_MAX = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+AT_ONCE = frozenset({"Answer", "StartRecording"})  # Done at once in a rehearsal: who left meanwhile left before.
 UNHEARD_MS = 1_000  # What is left of a prompt when the caller hangs up in the midst of it.
 OVER_LONGEST_MS = 60_000  # Beyond the longest call, when the switch ended it there.
 
@@ -76,6 +78,8 @@ def _given(
         "time": f"{_EPOCH + timedelta(microseconds=cdr.offered_at):%Y-%m-%dT%H:%M:%S.%fZ}",
         "call_id": cdr.call_id,
     }
+    if cdr.test:
+        given["test"] = "true"
     for name in ("trunk", "sub_ids", "tags", "attestation", "private", "asserted_number"):
         if parked.get(name):
             given[name] = _text(parked[name])
@@ -83,14 +87,14 @@ def _given(
         given["asserted_number"] = masked(given["asserted_number"])
     given |= {
         "digits": told.digits,
-        "buyers": _phones(cdr.attempts, told.dialed_in),
+        "buyers": _phones(cdr.attempts, told),
         "counters": told.counters(),
         "changes": told.changes(),
         "paused": told.paused,
         "stats": told.stats,
         "lookups": told.lookups,
         "messages_ms": told.messages_ms,
-        "prompts_ms": told.prompts_ms,
+        "prompts_ms": told.prompts_ms | _whispers_ms(cdr.attempts, told.whispers),
         "caller_hangs_up": _hang_up(facts, cdr, path, told),
         "history": list(_earlier(cdr, history)),
     }
@@ -118,6 +122,9 @@ class _Told:
         self.prompts_ms: dict[str, str] = {}
         self.dialed_in: dict[str, str] = {}
         self.entered: dict[str, int] = {}
+        self.whispers: dict[str, str] = {}
+        self.accepts_ms: dict[str, int] = {}
+        self.ran_last = ""
         self._reads: list[dict[str, tuple[str, int]]] = []
         self._refused: dict[str, tuple[str, int]] = {}
         self._reserving: dict[str, dict[str, int]] = {}
@@ -129,6 +136,10 @@ class _Told:
             for kind, data in fact.get("d", ()):
                 self._decided(kind, data, fact["e"]["at"])
             for command in fact.get("c", ()):
+                if command["k"] == "Dial":
+                    for leg in legs_of(command):
+                        self.accepts_ms[leg["leg_id"]] = leg.get("accept_ms_max", 0)
+                        self.whispers[leg["leg_id"]] = "" if leg.get("accept_prompt") else leg.get("whisper", "")
                 if command["k"] == "ReserveSlot":
                     self._reserving[command["lease_id"]] = {cap: held[0] for cap, held in command["caps"].items()}
                 if "command_id" in command:
@@ -138,6 +149,7 @@ class _Told:
     def _never_ended(self, ended_at: int) -> None:
         """What still ran when the caller left goes on for longer, or the test's caller would come too late."""
         for command, asked_at, _ in self._asked.values():
+            self.ran_last = command["k"]
             prompt = command.get("prompt")
             if prompt and not command.get("loops"):
                 self.prompts_ms[prompt] = str((ended_at - asked_at) // 1000 + UNHEARD_MS)
@@ -195,7 +207,7 @@ class _Told:
         elif command["k"] == "RecordMessage":
             self.messages_ms[node] = str(event.get("recorded_ms", 0))
         elif command["k"] == "LookUp":
-            found = {"status": event["status"], "after_ms": str(took_ms)}
+            found = {"status": event["status"], "after_ms": str(min(took_ms, command["ms_max"]))}
             if event.get("data"):
                 found["data"] = json.dumps(event["data"])
             self.lookups[node] = found
@@ -205,18 +217,23 @@ def _amount(cap: str, used: int) -> str:
     return format_micros(used) if measure_of(cap) in MONEY else str(used)
 
 
-def _phones(attempts: Sequence[AttemptRecord], dialed_in: Mapping[str, str]) -> dict[str, Any]:
+def _phones(attempts: Sequence[AttemptRecord], told: _Told) -> dict[str, Any]:
     phones: dict[str, list[Any]] = {}
     for attempt in attempts:
-        phones.setdefault(attempt.target or dialed_in.get(attempt.leg_id, "*"), []).append(_phone(attempt))
-    return {name: own[0] if len(own) == 1 else own for name, own in phones.items()}
+        own = phones.setdefault(attempt.target or told.dialed_in.get(attempt.leg_id, "*"), [])
+        own.append(_phone(attempt, told.accepts_ms.get(attempt.leg_id, 0)))
+    return {name: several[0] if len(several) == 1 else several for name, several in phones.items()}
 
 
-def _phone(attempt: AttemptRecord) -> Any:
+def _phone(attempt: AttemptRecord, accept_ms_max: int) -> Any:
     if attempt.target_answered_at:
         phone = {"does": "answer", "rings_ms": _ms(attempt.dialed_at, attempt.target_answered_at)}
         if not attempt.connected_at:
-            return {**phone, "presses": ""}
+            left = attempt.hung_up_by == "target"
+            held_ms = (attempt.ended_at - attempt.target_answered_at) // 1000
+            # Switches count whole seconds: whoever left just after the time to accept was over, left before.
+            leaves_ms = min(held_ms, accept_ms_max - 1) if accept_ms_max else held_ms
+            return {**phone, "presses": "", **({"leaves_ms": str(leaves_ms)} if left else {})}
         over = OVER_LONGEST_MS if attempt.hangup_cause == "ALLOTTED_TIMEOUT" else 0
         phone["talks_ms"] = str(attempt.connected_ms + over)
         return {**phone, "hangs_up": "caller"} if attempt.hung_up_by == "caller" else phone
@@ -229,6 +246,17 @@ def _phone(attempt: AttemptRecord) -> Any:
     if does is None and attempt.sip_status >= 300:
         return {"does": "reject", "status": str(attempt.sip_status), "rings_ms": rings_ms}
     return {"does": does or "fail", "rings_ms": rings_ms}
+
+
+def _whispers_ms(attempts: Sequence[AttemptRecord], whispers: Mapping[str, str]) -> dict[str, str]:
+    """How long whoever answered listened before they talked; longer than they stayed when they never did."""
+    found = {}
+    for attempt in attempts:
+        whisper = whispers.get(attempt.leg_id, "")
+        if whisper and attempt.target_answered_at:
+            until = attempt.connected_at or attempt.ended_at + UNHEARD_MS * 1000
+            found[whisper] = _ms(attempt.target_answered_at, until)
+    return found
 
 
 def _ms(start: int, end: int) -> str:
@@ -246,7 +274,8 @@ def _hang_up(facts: Facts, cdr: CDR, path: Sequence[Visit], told: _Told) -> dict
     if not path or path[-1].flow:
         return {"after_ms": _ms(cdr.offered_at, cdr.ended_at)}
     name = path[-1].name
-    return {"node": name, "after_ms": _ms(told.entered.get(name, cdr.offered_at), cdr.ended_at)}
+    after_ms = "0" if told.ran_last in AT_ONCE else _ms(told.entered.get(name, cdr.offered_at), cdr.ended_at)
+    return {"node": name, "after_ms": after_ms}
 
 
 def _earlier(cdr: CDR, history: History) -> Sequence[dict[str, Any]]:

@@ -131,7 +131,7 @@ class Change(Model):
 
 
 class Given(Model):
-    """The world of a test. ``calls``: how many calls (of other ids) are made of it.
+    """The world of a test. ``calls``: how many calls (of other ids) are made of it; ``test``: it is a test call.
 
     ``counters`` are caps in use by other calls, ``changes`` what they use from later moments on, ``frees`` moments (ms
     after the offer) at which one unit of a counter comes free; ``line``: how many callers wait in a queue before this
@@ -144,6 +144,7 @@ class Given(Model):
     number: E164 | None = None
     campaign: Slug | None = None
     publisher: Slug | None = None
+    test: bool | None = None
     caller: Text = CALLER
     asserted_number: Text = ""
     private: bool = False

@@ -11,6 +11,7 @@ import pydantic
 from ppc_engine.catalog.issues import did_you_mean, quoted, validation_issues
 from ppc_engine.catalog.model import Catalog, TrackingNumber
 from ppc_engine.flows.model import Flow
+from ppc_engine.flows.nodes.returning import ReturnNode
 from ppc_engine.rehearsal.cases import ANYTHING, Case, CaseFile, Given
 from ppc_engine.rehearsal.counters import amount_of, counter_names
 from ppc_engine.rehearsal.playing import only_campaign
@@ -49,9 +50,10 @@ class Names:
         return frozenset({*own, *(f"{f.id}/{node}" for f in self.flows.values() for node in f.nodes)})
 
     def exits(self, flow: str, name: str) -> frozenset[str]:
-        """The exits of a node that exists."""
-        other, _, node = name.rpartition("/")
-        return self.flows[other or flow].nodes[node].exit_names()
+        """The exits of a node that exists; of a ``return``, the one that its sub-flow leaves by."""
+        other, _, own = name.rpartition("/")
+        node = self.flows[other or flow].nodes[own]
+        return node.exit_names() | ({node.exit} if isinstance(node, ReturnNode) else frozenset())
 
     def prompts(self) -> frozenset[str]:
         """Every prompt that some flow plays."""

@@ -39,11 +39,12 @@ class Phone(Model):
     talks_ms: Milliseconds = 180_000
     hangs_up: Literal["target", "caller"] = "target"
     presses: Keys = "1"
+    leaves_ms: Milliseconds | None = None
     status: Annotated[int, Field(ge=300, le=699)] = REJECTED
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        for name in ("talks_ms", "hangs_up", "presses"):
+        for name in ("talks_ms", "hangs_up", "presses", "leaves_ms"):
             if self.does != "answer" and name in self.model_fields_set:
                 raise ValueError(
                     f'a telephone that does "{self.does}" has no {name} (remove it, or write does: answer)'

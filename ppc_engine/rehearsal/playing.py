@@ -53,7 +53,8 @@ class Stage:
         campaign = given.campaign or (known.campaign if known else "") or only_campaign(self.context.catalog, flow)
         publisher = given.publisher or (known.publisher if known and known.campaign == campaign else "")
         publisher = publisher or _any_publisher(self.context.catalog, campaign)
-        return TrackingNumber(number=name, campaign=campaign, publisher=publisher, test=bool(known and known.test))
+        test = bool(known and known.test) if given.test is None else given.test
+        return TrackingNumber(number=name, campaign=campaign, publisher=publisher, test=test)
 
     def context_of(self, flow: str, number: TrackingNumber) -> CallContext:
         """What a call to this number is judged by: the configuration, its campaign with this flow."""

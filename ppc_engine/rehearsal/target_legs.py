@@ -20,6 +20,7 @@ REFUSALS = {
     "unreachable": ("NORMAL_TEMPORARY_FAILURE", 0, "recv_refuse"),
     "fail": ("NORMAL_TEMPORARY_FAILURE", 503, "recv_refuse"),
 }
+LEFT = ("NORMAL_CLEARING", 200, "recv_bye")  # Whoever answered hung up before talking to the caller.
 NOT_ACCEPTED = ("ALLOTTED_TIMEOUT", 200, "send_bye")
 REJECTED = {486: "USER_BUSY", 600: "USER_BUSY", 404: "UNALLOCATED_NUMBER", 603: "CALL_REJECTED", 403: "CALL_REJECTED",
             480: "NO_USER_RESPONSE", 503: "NORMAL_TEMPORARY_FAILURE", 302: "REQUESTED_CHAN_UNAVAIL"}  # fmt: skip
@@ -104,6 +105,8 @@ class TargetLegs:
         if not leg.up:
             return None
         leg.answered_at = self._agenda.now
+        if leg.phone.leaves_ms is not None:
+            self._agenda.add(leg.phone.leaves_ms * MS, lambda: self._failed(leg, *LEFT))
         hears_us = self._caller.prompt_us(wanted.whisper) if wanted.whisper else 0
         if not wanted.accept_prompt:
             if not hears_us:

@@ -125,6 +125,11 @@ class World:
             Finish: self._finish,
         }
 
+    @property
+    def known_commands(self) -> frozenset[type[Command]]:
+        """What this world can do."""
+        return frozenset(self._table)
+
     def perform(self, commands: Iterable[Command]) -> None:
         """Take the commands of a turn, in order."""
         for command in commands:

@@ -76,7 +76,7 @@ def test_a_configuration_that_is_not_good_does_not_hinder(config, stored, capsys
 
 
 def test_a_call_that_does_not_happen_again_is_not_handed_out(config, stored, capsys, monkeypatch):
-    monkeypatch.setattr("ppc_engine.rehearsal.capturing._phones", lambda attempts, dialed_in: {})
+    monkeypatch.setattr("ppc_engine.rehearsal.capturing._phones", lambda attempts, told: {})
     assert run(["call", "capture", "aaaa"]) == 1
     out, err = capsys.readouterr()
     assert out == ""

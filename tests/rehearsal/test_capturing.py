@@ -1,18 +1,17 @@
 """A call that happened, as the test that makes it happen again."""
 
-import json
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ppc_engine.cli.call_capture import case_text, file_text
 from ppc_engine.rehearsal.capturing import capture, masked
 from ppc_engine.rehearsal.cases import CaseFile
 from ppc_engine.rehearsal.expecting import differences
 from ppc_engine.rehearsal.playing import history_of, offer_of
 from ppc_engine.values.errors import BadValueError
 from tests.rehearsal.test_rehearse import CALLS
-from tests.rehearsal.workshop import BASE, as_text, document, play, stage
+from tests.rehearsal.workshop import BASE, as_text, document, play, problems, stage
 
 STAGE = stage()
 
@@ -80,7 +79,7 @@ def test_every_call_happens_again_as_it_was_captured(told_of_it, flow):
     found = {"http": {"data": {"result": {"score": "7"}}}}
     call = play(STAGE, flow, lookups=found, **told_of_it)
     case = captured(call, told_of_it)
-    json.dumps(case)  # plain data
+    assert problems(STAGE, file_text(flow, case_text(case))) == []
     assert happens_again(case, flow) == [], case
 
 
@@ -143,8 +142,6 @@ def test_a_call_to_nobodys_number_is_no_test():
 
 
 def test_a_test_file_can_hold_it():
-    from ppc_engine.cli.call_capture import case_text, file_text
-
     case = captured(play(STAGE, digits="90210", lookups={"history": {"data": '{"calls": 3}'}}))
     text = file_text("short", case_text(case))
     assert document("x.yaml", text).data["tests"] == [as_text(case)]

@@ -226,6 +226,10 @@ def test_whoever_answers_must_accept(at):
     assert attempt.connected_at - attempt.target_answered_at == 4_000_000  # whisper and question, 2 s each
     call = play(at, "long", digits={"menu": "6"}, buyers={"acme-careful": {"presses": ""}})
     assert tried(call) == [("acme-careful", "no_answer"), ("acme-two", "answered")]
+    call = play(at, "long", digits={"menu": "6"}, buyers={"acme-careful": {"leaves_ms": 3999}})
+    assert tried(call) == [("acme-careful", "rejected"), ("acme-two", "answered")]
+    call = play(at, "long", digits={"menu": "6"}, buyers={"acme-careful": {"leaves_ms": 4001}})
+    assert tried(call) == [("acme-careful", "answered")]
 
 
 def test_shares_are_those_of_many_calls(at):
@@ -255,6 +259,12 @@ def play_offer(at):
     return offer_of(Given.model_validate(BASE), "+18005550100", "c1")
 
 
+def test_every_command_of_the_deciding_code_is_known(at):
+    known = World(Call.new(at.context, "c1"), play_offer(at), Script(), Others(at.context.catalog, 0)).known_commands
+    there_are = {kind for kind in Command.__subclasses__() if kind.__module__ == Command.__module__}
+    assert there_are - known == set()
+
+
 def test_a_call_that_nobody_ends_is_told(at, monkeypatch):
     monkeypatch.setattr(World, "_finish", lambda self, command: None)
     with pytest.raises(RehearsalError, match="nothing more happens"):
@@ -271,6 +281,7 @@ PHONES = st.one_of(
             "rings_ms": st.integers(0, 30_000), "talks_ms": st.integers(0, 60_000),
             "hangs_up": st.sampled_from(["target", "caller"]), "presses": st.sampled_from(["1", ""]),
         },
+        optional={"leaves_ms": st.integers(1, 9_000)},
     ),
 )  # fmt: skip
 CALLS = st.fixed_dictionaries(
@@ -300,6 +311,7 @@ CALLS = st.fixed_dictionaries(
         "line": st.integers(0, 3),
         "caller": st.sampled_from(["+13105550111", "anonymous", "12"]),
         "history": st.just([{"ago": "2d", "target": "acme-two", "converted": ["buyer"]}]),
+        "test": st.just("true"),
         "paused": st.sampled_from([["target:acme-two"], ["publisher:peak"], ["buyer:acme"]]),
     },
 )  # fmt: skip
@@ -312,8 +324,7 @@ def test_whatever_people_do_a_call_ends_replays_and_gives_everything_back(told_o
         told_of_it = {**told_of_it, "counters": {"target:acme-one": 1}}
     found = {"http": {"data": {"result": {"score": "7"}}}}
     call = play(STAGE, flow, lookups=found, **told_of_it)
-    context = STAGE.context_of(flow, STAGE.context.numbers["+18005550100"])
-    again = Call.new(context, call.cdr.call_id)
+    again = Call.new(call.context, call.cdr.call_id)
     for fact in call.facts:
         assert again.handle(event_from_plain(call.cdr.call_id, fact["e"])).to_plain() == fact
     taken = [c for fact in call.facts for c in fact.get("c", ()) if c["k"] == "ReserveSlot"]
