@@ -190,6 +190,10 @@ class Hunting(Queueing):
         bridged = next((a for a in self._round() if a.leg_id and a.leg_id == event.bridged_leg_id), None)
         if bridged is not None:
             if not bridged.connected or hunt.step is not Step.TALK:
+                for other in self._round():
+                    if other is not bridged and not other.leg_ended:
+                        other.leg_cause = "LOSE_RACE"  # The switch ended them all when this one answered.
+                        self._settle_once(other)
                 self._talking(bridged)
             if self.state.redirect:
                 self._take_back()

@@ -167,9 +167,10 @@ def test_restart_while_several_ring_waits_for_them_and_finds_who_talks() -> None
     assert trace.adopted(5, "bridge") == []
     assert trace.adopted(9, "bridge", bridged=2) == []
     assert trace.call.talking
+    told = trace.told("attempt")
+    assert (told["number"], told["outcome"], told["cause"]) == (1, "cancelled", "LOSE_RACE")
     trace.leg_ended(60, "NORMAL_CLEARING", 2, bridged=8, by="send_bye")
-    trace.ended(60.1)
-    assert trace.fires(62, "legs") == ["finish"]
+    assert trace.ended(60.1) == ["finish"]
     assert [a.outcome for a in trace.cdr().attempts] == ["cancelled", "answered"]
 
 
