@@ -250,6 +250,7 @@ DECISIONS: Mapping[str, Wording] = {
     "redial": lambda data, _: f"{', '.join(data['targets'])} is rung again after {data['after_s']} s",
     "hunt_stopped": lambda data, _: f"attempt {data['number']} stops the hunt: {data['on']}",
     "queued": lambda data, _: f"waits in queue {data['queue']}: place {data['position']} of {data['waiting']}",
+    "history_unknown": lambda data, _: f"the caller's earlier calls could not be had: {data['status']}",
     "queue_full": lambda data, _: f"queue {data['queue']} is full: {data['waiting']} wait, at most {data['limit']} may",
     "waited_too_long": lambda data, _: f"waited {seconds(data['waited_ms'])} in queue {data['queue']}: too long",
     "stray_bridge": lambda data, _: f"a bridge nobody waited for: {'it talks' if data['talks'] else 'it is ended'}",

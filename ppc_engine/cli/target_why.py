@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from ppc_engine.routing.eligibility import Situation
 from ppc_engine.routing.why import RecentChoices, Standing, standing
 from ppc_engine.settings import Settings, load_settings
 from ppc_engine.storage import revisions
+from ppc_engine.storage.caller_calls import SQLCallerCalls
 from ppc_engine.storage.cap_usage import read_cap_usage
 from ppc_engine.storage.cdrs import CallFilter, SQLCDRStore
 from ppc_engine.storage.database import open_database
@@ -115,6 +116,9 @@ def why_command(
         told = None
         if caller or zip_code:
             situation = _situation(context, now, live, caller, zip_code, campaign, publisher)
+            earlier = SQLCallerCalls(engine).earlier_calls(situation.caller_key, 0) if situation.caller_key else []
+            talks = tuple(talk for one in earlier if one.offered_at < asked_at for talk in one.talks)
+            situation = replace(situation, history=talks)
             told = candidates_for(context, situation)
         answer = Answer(
             now=now, recent=recent, since=begin, revision=context.revision, caller=told, notes=[*live.notes, *notes]

@@ -51,7 +51,8 @@ def call(
     does = {name.replace("_", "-"): {"does": how} if isinstance(how, str) else how for name, how in phones.items()}
     behaviours = {name: (Phone.model_validate(how),) for name, how in does.items()}
     offer = Offer(call_id=call_id, at=T0, dialed_number=NUMBER, caller_number=caller)
-    return rehearse(context, offer, Script(digits={"*": (zip_code,)}, phones=behaviours), Others(context.catalog, T0))
+    people = Script(digits={"*": (zip_code,)}, phones=behaviours, history=lambda params: {"talks": []})
+    return rehearse(context, offer, people, Others(context.catalog, T0))
 
 
 def store(database: Any, *calls: Rehearsed) -> None:

@@ -15,7 +15,7 @@ from tests.scenarios.small_network import FILES, write_config
 
 CALLED = "2026-09-21T14:20"  # Some minutes after T0.
 CALLS = {f"00000000-0000-4000-8000-00000000000{n}": zip_code for n, zip_code in enumerate(("10001", "10001", "90210"))}
-CAPS = "caps: [{calls: 100, per: month}]"
+CAPS = "caps: [{calls: 100, per: month}], duplicates: {scope: target, event: connected, window_days: 30}"
 HOURS = "hours: {zone: America/New_York, monday: ['09:00-17:00'], tuesday: ['09:00-17:00']}"
 
 
@@ -109,8 +109,15 @@ def test_a_caller_is_held_against_it(why):
     out = why("--caller", "+12125550123", "--zip", "10001", "--at", CALLED)
     assert "this caller: out_of_area: ZIP 10001 (NY), takes states CA" in out
     assert "others who could take the call, only after it: acme-two (priority 2, weight 100)" in out
-    inside = why("--caller", "+13105550123", "--zip", "90210", "--at", CALLED)
+    inside = why("--caller", "+13105550124", "--zip", "90210", "--at", CALLED)
     assert "this caller: could be given to it" in inside
+
+
+def test_a_caller_who_was_there_before_is_told_so(why):
+    out = why("--caller", "+13105550123", "--zip", "90210", "--at", CALLED)
+    (line,) = [line for line in out.splitlines() if line.startswith("this caller: ")]
+    assert line.startswith("this caller: duplicate: ") and "30" in line
+    assert "this caller: could be given to it" in why("--caller", "+13105550124", "--zip", "90210", "--at", CALLED)
 
 
 @pytest.mark.parametrize(
