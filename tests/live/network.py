@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from trunk_sipp import Targets
@@ -9,6 +10,7 @@ from trunk_sipp import Targets
 PUBLISHER = "live-publisher"
 BUYER = "live-buyer"
 NUMBER = "+1800555{:04d}"
+RECORDINGS = "recordings"  # Below the directory of a world.
 SLOTS = 2  # Cap of the target "capped".
 
 FIRST, LAST = 1, 9  # Priorities: what fails is asked first, what answers last.
@@ -73,6 +75,7 @@ CAMPAIGNS: dict[str, tuple[str, list[str]]] = {
     "told-little": ("direct", ["told-little"]),
     "redialled": ("greeted", ["busy-twice", "stays"]),
     "tested": ("direct", ["test-desk"]),
+    "asked-about": ("asked-about", ["stays"]),
 }
 NUMBERS = {campaign: NUMBER.format(100 + index) for index, campaign in enumerate(CAMPAIGNS)}
 RECOVERING = ("recovered", "recovered-late")
@@ -146,13 +149,71 @@ FLOWS: dict[str, dict[str, Any]] = {
 }
 
 
-def network_files(targets: Targets) -> dict[str, Any]:
+def _asked_about(port: int) -> dict[str, Any]:
+    """A stranger is enriched and sold, a known caller leaves a message, who calls too often is turned away."""
+    answers = dict.fromkeys(("timeout", "refused", "failed", "bad_answer"), "bye")
+    return {
+        "start": "screen",
+        "nodes": {
+            "screen": {
+                "type": "block", "velocity": {"calls_max": 2, "window_s": 600},
+                "exits": {"pass": "answer", "blocked": "refuse"},
+            },
+            "refuse": {"type": "hangup", "cause": "CALL_REJECTED"},
+            "answer": {"type": "answer", "exits": {"done": "known"}},
+            "known": {
+                "type": "caller_history",
+                "exits": {"new": "record", "seen": "message", "bought": "message", "unknown": "bye"},
+            },
+            "record": {
+                "type": "record", "consent": "always", "consent_prompt": "call_recorded",
+                "exits": {"recording": "enrich", "not_recorded": "bye"},
+            },
+            "enrich": {
+                "type": "lookup", "url": f"http://127.0.0.1:{port}/v1", "send": {"phone": "caller.number"},
+                "take": {"score": "score", "zip_code": "zip"}, "ms_max": 5_000, "music": "hold_music",
+                "exits": {"ok": "by_score", **answers},
+            },
+            "by_score": {
+                "type": "branch", "cases": [{"if": "int(tags.score) > 50 && place.state == 'CA'", "exit": "good"}],
+                "exits": {"good": "thank", "otherwise": "bye"},
+            },
+            "thank": {"type": "subflow", "flow": "thank", "args": {"how": "warmly"}, "exits": {"thanked": "sell"}},
+            "message": {
+                "type": "voicemail", "prompt": "leave_message", "message_ms_max": 6_000, "silence_ms_max": 2_000,
+                "exits": {"recorded": "closed", "empty": "closed"},
+            },
+            "closed": {"type": "hangup", "outcome": "all_closed"},
+            "sell": _SELL,
+            **_ENDS,
+        },
+    }  # fmt: skip
+
+
+_THANK = {
+    "start": "how",
+    "nodes": {
+        "how": {
+            "type": "branch", "cases": [{"if": "args.how == 'warmly'", "exit": "warmly"}],
+            "exits": {"warmly": "say", "otherwise": "back"},
+        },
+        "say": {"type": "say", "text": "Thank you. Please hold.", "prompt": "thanks", "exits": {"done": "back"}},
+        "back": {"type": "return", "exit": "thanked"},
+    },
+}  # fmt: skip
+
+
+def network_files(targets: Targets, recordings: Path, enrichment_port: int) -> dict[str, Any]:
     """Every file of the configuration, by path; the targets' addresses are those of the running SIPps."""
     made = [{"id": name, "destination": targets.address(name), **more} for name, more in TARGETS.items()]
     # YAML numbers in the strict loader are text: ZIPs are quoted by the dumper because they are strings here.
     offers = [{"campaign": name, "amount": "10.00", "connected_ms_min": 3_000} for name in CAMPAIGNS]
     files: dict[str, Any] = {
-        "engine.yaml": {"log_level": "debug"},
+        "engine.yaml": {
+            "log_level": "debug",
+            "recordings_dir": str(recordings),
+            "lookup_hosts": [{"host": f"127.0.0.1:{enrichment_port}", "insecure_http": True, "private_network": True}],
+        },
         f"catalog/buyers/{BUYER}.yaml": {
             "id": BUYER,
             "name": "Live Buyer",
@@ -175,7 +236,7 @@ def network_files(targets: Targets) -> dict[str, Any]:
         if name == "tested":
             campaign["test_callers"] = [TEST_CALLER]
         files[f"catalog/campaigns/{name}.yaml"] = campaign
-    for name, flow in FLOWS.items():
+    for name, flow in {**FLOWS, "asked-about": _asked_about(enrichment_port), "thank": _THANK}.items():
         files[f"flows/{name}.yaml"] = {"id": name, **flow}
     return files
 

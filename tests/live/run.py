@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cases import STEADY, Case
 from crashes import CLAIM_IN_TIME_S, at_rest, back_in_time, back_late
+from flow_cases import FLOW_NODES
 from judging import Row
 from ordered import orders
 from private_switch import find_switch
@@ -26,7 +27,7 @@ from trunk_sipp import find_sipp
 from watched import watched
 from world import CLAIM_S, World
 
-STEADY |= {**ROUTINGS, "test-call": watched}
+STEADY |= {**ROUTINGS, **FLOW_NODES, "test-call": watched}
 # Cases that need a world of their own: its engine dies, or takes no calls.
 CRASHES: dict[str, Callable[[World], list[Row]]] = {
     "back-in-time": back_in_time,

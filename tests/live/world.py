@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from engine_process import EngineProcess, LeaseWatch, write_config
+from enrichment import start_enrichment
 from free_ports import free_ports
-from network import network_files, network_numbers
+from network import RECORDINGS, network_files, network_numbers
 from phone_media import PhoneMedia
 from private_switch import PrivateSwitch
 from processes import wait_for
@@ -90,7 +91,9 @@ class World:
         self._start_targets()
         self.switch = PrivateSwitch(self._sub("switch"), claim_s)
         config = self._sub("config")
-        write_config(config, network_files(self.targets), network_numbers())
+        write_config(
+            config, network_files(self.targets, self.directory / RECORDINGS, start_enrichment()), network_numbers()
+        )
         self.engine = EngineProcess(self._sub("engine"), config, self.switch, claim_s)
         self.engine.start()
         self.leases = LeaseWatch(self.engine)
