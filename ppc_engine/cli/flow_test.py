@@ -73,7 +73,7 @@ def command(
     """Play the flow tests beside the flows (flows/*.test.yaml) and say what is not as expected.
 
     PATHS are test files, directories or names of flows; none: all of the configuration. What decides is the code that
-    decides live calls; docs/telecom.md, "Flow tests", tells what a test can say. Exit code 1 when a test fails.
+    decides live calls; docs/flow-tests.md tells what a test can say. Exit code 1 when a test fails.
 
     \b
     Examples:

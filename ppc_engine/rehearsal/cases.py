@@ -1,7 +1,7 @@
 """A file of flow tests as models: what is given of the world and its people, and what is expected of the call.
 
 Every part is optional but the name and one expectation; what is not said has a harmless default (targets answer after
-3 s and talk for 3 minutes, the caller keys nothing, no cap is in use). docs/telecom.md, "Flow tests", is the manual.
+3 s and talk for 3 minutes, the caller keys nothing, no cap is in use). docs/flow-tests.md is the manual.
 """
 
 from __future__ import annotations

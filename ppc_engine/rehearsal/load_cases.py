@@ -14,6 +14,7 @@ from ppc_engine.flows.model import Flow
 from ppc_engine.flows.nodes.returning import ReturnNode
 from ppc_engine.rehearsal.cases import ANYTHING, Case, CaseFile, Given
 from ppc_engine.rehearsal.counters import amount_of, counter_names
+from ppc_engine.rehearsal.people import own_name
 from ppc_engine.rehearsal.playing import only_campaign
 from ppc_engine.routing.caps import is_slot
 from ppc_engine.values.document import Document, Path
@@ -132,13 +133,14 @@ class _Checker:
             name = getattr(given, key)
             if name is not None:
                 self.known((*path, key), key, name, names)
+        asked = {*self._nodes, *map(own_name, self._nodes)}  # "flow/node" or "node": people write what is enough.
         for name in given.digits:
-            self.known((*path, "digits", name), "node or prompt", name, {*self._nodes, *self._prompts, "*"})
+            self.known((*path, "digits", name), "node or prompt", name, {*asked, *self._prompts, "*"})
         for name in given.buyers:
-            self.known((*path, "buyers", name), "target", name, {*catalog.targets, *self._nodes, "*"})
+            self.known((*path, "buyers", name), "target", name, {*catalog.targets, *asked, "*"})
         for key, kinds in (("lookups", LOOKUP_KINDS), ("messages_ms", ())):
             for name in getattr(given, key):
-                self.known((*path, key, name), "node", name, {*self._nodes, *kinds})
+                self.known((*path, key, name), "node", name, {*asked, *kinds})
         for name in given.prompts_ms:
             self.known((*path, "prompts_ms", name), "prompt", name, {*self._prompts, "*"})
         for key in ("counters", "paused"):

@@ -85,7 +85,7 @@ def test_a_good_file_has_no_problems(at):
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("{ask:", "{aks:", '5:22 tests.0.given.digits.aks: no node or prompt "aks" (did you mean "ask"?)'),
+        ("{ask:", "{askk:", '5:22 tests.0.given.digits.askk: no node or prompt "askk" (did you mean "ask"?)'),
         ("outcome: c", "outcom: c", '6:14 tests.0.expect.outcom: unknown key "outcom" (did you mean "outcome"?)'),
         ("connected}", "connectd}", '"connectd" is not "connected"'),
         ("outcome: connected", "path: [hello, sell.endd]", '6:28 tests.0.expect.path.1: sell has no exit "endd"'),
