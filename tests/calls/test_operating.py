@@ -270,3 +270,43 @@ def test_a_paused_offer_is_refused_before_anything_is_taken(
     assert trace.facts[-1]["c"][0]["reason"] == why
     trace.ended(0.2, by="send_refuse", cause=cause)
     assert (trace.cdr().outcome, trace.cdr().publisher) == (outcome, "peak")
+
+
+def in_queue() -> Order:
+    """A caller who hears music because the one target is busy."""
+    exits = (
+        "ended",
+        "no_match",
+        "all_closed",
+        "all_capped",
+        "all_no_answer",
+        "recovered_none",
+        "full",
+        "waited_too_long",
+    )
+    hold = {"type": "queue", "music": "hold_music", "targets": ["acme-la"], "exits": dict.fromkeys(exits, "bye")}
+    nodes = {"hello": {"type": "answer", "exits": {"done": "hold"}}, "hold": hold, "bye": {"type": "hangup"}}
+    trace = Order(context(ACME, ZENITH, flow={"id": "held", "start": "hello", "nodes": nodes}))
+    trace.full_targets = frozenset({"acme-la"})
+    assert trace.park() == ["answer"]
+    assert trace.done(0.1) == ["join roofing/held/hold"]
+    assert trace.joined(0.1, 1) == ["loop hold_music"]
+    return trace
+
+
+def test_a_waiting_caller_leaves_the_line_and_the_music_for_the_ordered_target() -> None:
+    trace = in_queue()
+    music = int(trace.call.state.music.rpartition(".")[2])
+    assert trace.redirected(30.0, target="zenith-1") == ["break"]
+    assert trace.done(30.05, command=music) == ["leave roofing/held/hold", "dial zenith-1"]
+    trace.bridged(34.0)
+    over(trace, 60.0, bridged=34.0)
+    assert trace.cdr().outcome == "connected"
+
+
+def test_a_waiting_caller_is_hung_up_by_order() -> None:
+    trace = in_queue()
+    assert trace.hangup_ordered(30.0) == ["hangup NORMAL_CLEARING"]
+    assert trace.call.may_queue is False  # The board prunes its line of calls that look for nothing any more.
+    assert trace.ended(30.1, by="send_bye") == ["finish"]
+    assert (trace.cdr().outcome, trace.cdr().hung_up_by) == ("blocked", "engine")
