@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Select, and_, select
@@ -26,64 +27,82 @@ class SQLCallerCalls:
         own = and_(calls.c.caller_key == caller_key, calls.c.offered_at >= since, ~calls.c.test)
         columns = (calls.c.offered_at, calls.c.call_id, calls.c.campaign, calls.c.publisher, calls.c.dialed_number)
         newest = select(*columns).where(own).order_by(calls.c.offered_at.desc()).limit(CALLS_MAX)
-        same = and_(attempts.c.offered_at == calls.c.offered_at, attempts.c.call_id == calls.c.call_id)
-        talks = (
-            select(calls.c.call_id, attempts.c.target, attempts.c.buyer, attempts.c.connected_at)
-            .join(attempts, same)
-            .where(own, attempts.c.connected_at > 0)
-            .order_by(calls.c.offered_at, attempts.c.number)
-        )
-        in_force = and_(
-            qualified_calls.c.offered_at == billable_records.c.offered_at,
-            qualified_calls.c.call_id == billable_records.c.call_id,
-            qualified_calls.c.version == billable_records.c.version,
-        )
-        paid = (
-            select(billable_records.c.call_id, billable_records.c.target, billable_records.c.converted_at)
-            .join(qualified_calls, in_force)
-            .where(
-                billable_records.c.caller_key == caller_key,
-                billable_records.c.offered_at >= since,
-                billable_records.c.side == "buyer",
-                billable_records.c.verdict == "yes",
-            )
-        )
         with reading(self._engine) as connection:
             rows = connection.execute(newest).all()
-            told = connection.execute(talks).all()
-            converted = {(row.call_id, row.target): row.converted_at for row in connection.execute(paid)}
+            told = connection.execute(_talked(own)).all()
+            paid = connection.execute(_paid(caller_key, since)).all()
             judged = set(connection.execute(_judged(own)).scalars())
-        talked = {row.call_id: row.target for row in told}
+        converted = {(row.call_id, row.target): row.converted_at for row in paid}
         bought = dict(converted.keys())
+        talks: dict[str, list[Any]] = {}
+        for talk in told:
+            talks.setdefault(talk.call_id, []).append(talk)
         return [
-            EarlierCall(
-                offered_at=row.offered_at,
-                call_id=row.call_id,
-                campaign=row.campaign,
-                publisher=row.publisher,
-                dialed_number=row.dialed_number,
-                connected=row.call_id in talked,
-                target=talked.get(row.call_id, ""),
-                bought_target=bought.get(row.call_id, ""),
-                talks=tuple(
-                    Talk(
-                        call_id=row.call_id,
-                        offered_at=row.offered_at,
-                        connected_at=talk.connected_at,
-                        converted_at=converted.get((row.call_id, talk.target), 0),
-                        live=row.call_id not in judged,
-                        campaign=row.campaign,
-                        publisher=row.publisher,
-                        tracking_number=tracking_number(row.dialed_number),
-                        buyer=talk.buyer,
-                        target=talk.target,
-                    )
-                    for talk in told
-                    if talk.call_id == row.call_id
-                ),
+            _earlier_call(
+                row, talks.get(row.call_id, []), bought.get(row.call_id, ""), converted, live=row.call_id not in judged
             )
             for row in reversed(rows)
         ]
+
+
+def _earlier_call(
+    row: Any, talks: list[Any], bought: str, converted: Mapping[tuple[str, str], int], *, live: bool
+) -> EarlierCall:
+    return EarlierCall(
+        offered_at=row.offered_at,
+        call_id=row.call_id,
+        campaign=row.campaign,
+        publisher=row.publisher,
+        dialed_number=row.dialed_number,
+        connected=bool(talks),
+        target=talks[-1].target if talks else "",
+        bought_target=bought,
+        talks=tuple(
+            Talk(
+                call_id=row.call_id,
+                offered_at=row.offered_at,
+                connected_at=talk.connected_at,
+                converted_at=converted.get((row.call_id, talk.target), 0),
+                live=live,
+                campaign=row.campaign,
+                publisher=row.publisher,
+                tracking_number=tracking_number(row.dialed_number),
+                buyer=talk.buyer,
+                target=talk.target,
+            )
+            for talk in talks
+        ),
+    )
+
+
+def _talked(own: ColumnElement[bool]) -> Select[Any]:
+    """Who talked to the caller, in order."""
+    same = and_(attempts.c.offered_at == calls.c.offered_at, attempts.c.call_id == calls.c.call_id)
+    return (
+        select(calls.c.call_id, attempts.c.target, attempts.c.buyer, attempts.c.connected_at)
+        .join(attempts, same)
+        .where(own, attempts.c.connected_at > 0)
+        .order_by(calls.c.offered_at, attempts.c.number)
+    )
+
+
+def _paid(caller_key: str, since: int) -> Select[Any]:
+    """What buyers owe for, by the verdicts in force."""
+    in_force = and_(
+        qualified_calls.c.offered_at == billable_records.c.offered_at,
+        qualified_calls.c.call_id == billable_records.c.call_id,
+        qualified_calls.c.version == billable_records.c.version,
+    )
+    return (
+        select(billable_records.c.call_id, billable_records.c.target, billable_records.c.converted_at)
+        .join(qualified_calls, in_force)
+        .where(
+            billable_records.c.caller_key == caller_key,
+            billable_records.c.offered_at >= since,
+            billable_records.c.side == "buyer",
+            billable_records.c.verdict == "yes",
+        )
+    )
 
 
 def _judged(own: ColumnElement[bool]) -> Select[Any]:
