@@ -48,7 +48,7 @@ def back_in_time(world: World) -> list[Row]:
     bridged = world.place(CallPlan(number=NUMBERS["answered"], count=BRIDGED, hangup_ms=BRIDGED_MS), "bridged")
     _wait_answered(bridged)
     ivr = world.place(CallPlan(number=NUMBERS["by-zip"], listens=True, hangup_ms=30_000), "ivr")
-    ringing = world.place(CallPlan(number=NUMBERS["ringing"], hangup_ms=4_000), "ringing")
+    ringing = world.place(CallPlan(number=NUMBERS["ringing"], hangup_ms=18_000), "ringing")
     greeted = world.place(CallPlan(number=NUMBERS["ringing-greeted"], hangup_ms=25_000), "greeted")
     several = world.place(CallPlan(number=NUMBERS["together-slow"], hangup_ms=25_000), "several")
     asked_to_press = world.place(CallPlan(number=NUMBERS["press-late"], hangup_ms=30_000), "asked")
