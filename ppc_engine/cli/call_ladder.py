@@ -12,6 +12,7 @@ from typing import Any
 
 from ppc_engine.calls.commands import legs_of
 from ppc_engine.cli.call_steps import Known, cause_told, keyed, printable, seconds
+from ppc_engine.cli.call_words import FIXED
 from ppc_engine.cli.call_text import offset
 
 Data = Mapping[str, Any]
@@ -175,7 +176,7 @@ def _draw_selection(drawing: _Drawing, data: Data) -> None:
 
 
 def _draw_dialed(drawing: _Drawing, data: Data) -> None:
-    drawing.known.legs[data["leg_id"]] = data["target"]
+    drawing.known.legs[data["leg_id"]] = data["target"] or FIXED
     if data["leg_id"] not in drawing.ended_legs:
         drawing.arrow(drawing.known.at, SWITCH, TARGET, f"INVITE {data['target']}")
 

@@ -13,6 +13,7 @@ from ppc_engine.calls.retelling import Retold
 from ppc_engine.cli.call_seen import SeenLines
 from ppc_engine.cli.call_wordings import COMMANDS, DECISIONS, EVENTS, node_name, reason_told
 from ppc_engine.cli.call_words import (
+    FIXED,
     LINE_CHARS_MAX,
     Data,
     Known,
@@ -108,7 +109,7 @@ def node_path(steps: Iterable[Step]) -> list[str]:
 def _learn(fact: Data, known: Known) -> None:
     for kind, data in fact.get("d", ()):
         if kind == "dialed":
-            known.legs[data["leg_id"]] = data["target"]
+            known.legs[data["leg_id"]] = data["target"] or FIXED
     for command in fact.get("c", ()):
         if "command_id" in command:
             known.commands[command["command_id"]] = (known.at, command)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ppc_engine.calls.commands import legs_of
 from ppc_engine.cli.call_words import (
+    FIXED,
     LINE_CHARS_MAX,
     ZIP_DIGITS,
     Data,
@@ -218,6 +219,10 @@ def _recovery(data: Data, _known: Known) -> str:
     return f"no recovery after attempt {data['number']}: {', '.join(data['against'])}"
 
 
+def _dialed(data: Data) -> str:
+    return f"{data['target']} of {data['buyer']}" if data["target"] else FIXED
+
+
 def _refused(data: Data, _known: Known) -> str:
     paused = "; ".join(f"{subject} ({printable(why)})" for subject, why in data.get("paused", {}).items())
     return f"the offer is refused, {data['why']}: {paused or 'no more is known'}"
@@ -235,7 +240,7 @@ DECISIONS: Mapping[str, Wording] = {
     "selection": _selection,
     "attempt": _attempt,
     "recovery": _recovery,
-    "dialed": lambda data, _: f"attempt {data['number']} dials {data['target']} of {data['buyer']}",
+    "dialed": lambda data, _: f"attempt {data['number']} dials {_dialed(data)}",
     "call_refused": lambda data, _: f"the call is refused: {full_told(data['full'])}",
     "slot_refused": lambda data, _: f"attempt {data['number']} gets no slot: {full_told(data['full'])}",
     "route": lambda data, _: f"hunting is over: {data['exit']}",

@@ -13,6 +13,7 @@ Wording = Callable[[Data, "Known"], str]
 
 FOREIGN_CHARS_MAX = 200  # Of one foreign text.
 LINE_CHARS_MAX = 4_000  # Of a line of ours: every reason is told, however many there are.
+FIXED = "the fixed destination"  # Of a dial node: no target of any buyer.
 ZIP_DIGITS = 5  # More digits than these may be a card or a number, and are not shown.
 
 

@@ -153,3 +153,22 @@ def test_more_digits_than_a_zip_are_not_shown():
 def test_foreign_text_cannot_reach_the_terminal():
     assert printable("a\x1b]0;x\x07\u202eb\n") == "a\\x1b]0;x\\x07\\x202eb\\x0a"
     assert len(printable("x" * 10_000)) < 300
+
+
+def test_a_leg_that_belongs_to_no_target_has_a_name_too():
+    leg = {"attempt_id": "c:1", "leg_id": "l", "destination": "+18005550111", "ring_ms_max": 20_000}
+    dialed = {"number": 1, "target": "", "buyer": "", "leg_id": "l", "ring_ms_max": 20_000, "returns": False}
+    facts = [
+        {
+            "e": {"k": "TimerFired", "at": T0, "name": "x"},
+            "d": [["dialed", dialed]],
+            "c": [{"k": "Dial", "command_id": "c.1", "legs": [leg]}],
+        },
+        {"e": {"k": "LegBridged", "at": T0 + 1_000_000, "leg_id": "l"}},
+    ]
+    assert [step.text for step in build_steps(facts)] == [
+        "timer x fired",
+        "attempt 1 dials the fixed destination",
+        "dial the fixed destination: +18005550111, rings at most 20.000 s",
+        "connected to the fixed destination",
+    ]
