@@ -12,8 +12,8 @@ from typing import Any
 
 from ppc_engine.calls.commands import legs_of
 from ppc_engine.cli.call_steps import Known, cause_told, keyed, printable, seconds
-from ppc_engine.cli.call_words import FIXED
 from ppc_engine.cli.call_text import offset
+from ppc_engine.cli.call_words import FIXED
 
 Data = Mapping[str, Any]
 
