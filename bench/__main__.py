@@ -19,6 +19,8 @@ from trunk_sipp import find_sipp
 
 from bench import ROOT
 from bench.load import Target
+from bench.loading import lines as loading_lines
+from bench.loading import measure_loading
 from bench.memory import measure_memory
 from bench.report import summarise, table, wanted
 from bench.rounds import ARMS, World, in_turn, measure_capacity, measure_cost, measure_reaction
@@ -30,14 +32,15 @@ COST_RATE, REACTION_RATE = 25.0, 30.0
 COST_ARMS = ("dialplan", "greenswitch", "direct", "zip")
 REACTION_ARMS = ("reader", "greenswitch", "direct", "zip")
 CAPACITY_ARMS = ("dialplan", "direct")
-KINDS = ("cost", "reaction", "capacity", "memory", "selection")
-ALONE: dict[str, Callable[[], dict[str, float]]] = {"selection": measure_selection}  # By themselves, in this process.
-TOLD: dict[str, Callable[[dict[str, float]], list[str]]] = {"selection": selection_lines}
+KINDS = ("cost", "reaction", "capacity", "memory", "selection", "load")
+# Without a switch, each by itself.
+ALONE: dict[str, Callable[[], dict[str, float]]] = {"selection": measure_selection, "load": measure_loading}
+TOLD: dict[str, Callable[[dict[str, float]], list[str]]] = {"selection": selection_lines, "load": loading_lines}
 SWITCHLESS = frozenset({"memory", *ALONE})
 EXAMPLE = """example:
   FREESWITCH_PREFIX=/usr/local/freeswitch scripts/bench --json bench.json
   scripts/bench --only cost --arms greenswitch,direct --rounds 5
-  scripts/bench --only selection        (needs no switch)
+  scripts/bench --only selection,load   (needs no switch)
 """
 
 

@@ -25,7 +25,7 @@ from ppc_engine.catalog.diff import catalog_changes
 from ppc_engine.catalog.model import TrackingNumber
 from ppc_engine.flows.diff import flow_changes
 from ppc_engine.storage import numbers, revisions
-from ppc_engine.storage.catalog_files import LoadedConfig, bytes_in, config_from_revision, load_config
+from ppc_engine.storage.catalog_files import LoadedConfig, Pieces, bytes_in, config_from_revision, load_config
 from ppc_engine.storage.config_aside import load_aside
 from ppc_engine.storage.prompt_files import prompts_in
 from ppc_engine.values.errors import BadValueError, ConfigError, PPCError
@@ -56,20 +56,27 @@ class LiveConfig:
         self._in_force = in_force
         self._test_callers = test_callers
         self._prompts_dir = prompts_dir
+        self._pieces: Pieces = {}
         self._earlier: dict[str, CallContext] = {}
         self.context: CallContext | None = None
 
-    def read_aside(self) -> LoadedConfig | None:
-        """The directory, read in a process of its own while calls go on; None when it is small. Call it on the hub.
+    def is_large(self) -> bool:
+        """Whether reading it here would hold calls up. May run off the hub."""
+        return bytes_in(self._config_dir) >= ASIDE_BYTES_MIN
+
+    def read_aside(self) -> LoadedConfig:
+        """The directory, read in a process of its own while calls go on. Call it on the hub.
 
         Raises ConfigError with every issue, or OutsideError.
         """
-        if bytes_in(self._config_dir) < ASIDE_BYTES_MIN:
-            return None
         url = self._database.url
         database_url = url.render_as_string(hide_password=False) if url.database not in IN_MEMORY else ""
         return load_aside(
-            self._config_dir, database_url=database_url, prompts_dir=self._prompts_dir, pause=gevent.sleep
+            self._config_dir,
+            database_url=database_url,
+            prompts_dir=self._prompts_dir,
+            pieces=self._pieces,
+            pause=gevent.sleep,
         )
 
     def read(self, now_us: int, config: LoadedConfig | None = None) -> tuple[LoadedConfig, CallContext]:
@@ -89,6 +96,7 @@ class LiveConfig:
     def put_in_force(self, read: tuple[LoadedConfig, CallContext]) -> None:
         """New calls are judged by this from now on."""
         config, self.context = read
+        self._pieces = config.pieces
         self._in_force(config)
 
     def new_call(self) -> CallContext:
@@ -171,7 +179,7 @@ class Reloader:
         with self._one_at_a_time, _not_collecting():
             before = self._config.new_call()
             try:
-                read = self._config.read_aside()
+                read = self._config.read_aside() if self._off_hub(self._config.is_large) else None
                 config, context, changes = self._off_hub(lambda: self._read(read, before, still))
             except ConfigError as error:
                 return self._refused(by, before.revision, [str(issue) for issue in error.issues])

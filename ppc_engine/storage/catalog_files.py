@@ -46,6 +46,7 @@ ENGINE_FILE = "engine.yaml"
 KINDS = {kind: f"catalog/{kind}" for kind in MODELS}
 NEWER_KINDS = ("groups", "trunks", LISTS)  # Left out of a revision where there are none, so that old hashes stay.
 
+Pieces = Mapping[str, tuple[str, Any]]  # "buyers/acme" -> what it was made of, as a hash, and the model.
 Reader = Callable[[Path], tuple[Document | None, list[Issue]]]
 
 
@@ -69,6 +70,7 @@ class LoadedConfig:
     revision: str
     body: bytes
     warnings: tuple[Issue, ...] = field(default=())
+    pieces: Pieces = field(default_factory=dict, compare=False)  # For the next reload: what did not change is kept.
 
 
 class _AnyName(Container[str]):
@@ -192,8 +194,14 @@ def load_config(
         raise ConfigError(issues)
     flows = {flow.id: flow for draft in drafts if (flow := draft.flow()) is not None}
     revision, body = revision_of(files)
+    catalog = read.catalog()
     return LoadedConfig(
-        catalog=read.catalog(), flows=flows, revision=revision, body=body, warnings=tuple(sorted(issues))
+        catalog=catalog,
+        flows=flows,
+        revision=revision,
+        body=body,
+        warnings=tuple(sorted(issues)),
+        pieces=pieces_of(catalog, flows, hashes_of(json.loads(body))),
     )
 
 
@@ -226,6 +234,27 @@ def revision_of(files: ConfigFiles) -> tuple[str, bytes]:
     content = {kind: data for kind, data in content.items() if data or kind not in NEWER_KINDS}
     body = json.dumps({"format": REVISION_FORMAT, **content}, sort_keys=True, separators=(",", ":")).encode()
     return hashlib.sha256(body).hexdigest(), body
+
+
+def hashes_of(content: Mapping[str, Any]) -> dict[str, str]:
+    """A hash of everything that each model was made of, by "kind/name": of its file, and of the lists it may name."""
+    lists = _hash(content.get(LISTS, {}))
+    return {
+        f"{kind}/{name}": _hash(data if kind in (LISTS, "flows") else [data, lists])
+        for kind in (*KINDS, LISTS, "flows")
+        for name, data in content.get(kind, {}).items()
+    }
+
+
+def _hash(data: Any) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def pieces_of(catalog: Catalog, flows: Mapping[str, Flow], hashes: Mapping[str, str]) -> Pieces:
+    """Every model by its name, with the hash of what it was made of."""
+    kinds: dict[str, Mapping[str, Any]] = {kind: getattr(catalog, kind) for kind in (*KINDS, LISTS)} | {"flows": flows}
+    made = {f"{kind}/{name}": model for kind, models in kinds.items() for name, model in models.items()}
+    return {name: (hashes[name], model) for name, model in made.items()}
 
 
 def catalog_from_revision(body: bytes) -> Catalog:
