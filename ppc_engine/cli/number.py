@@ -25,7 +25,7 @@ from ppc_engine.values.errors import BadValueError
 from ppc_engine.values.phone import normalise
 
 PROGRESS_LINES_MIN = 5_000  # Smaller files are done before a bar could be seen.
-RELOAD_TOLD = "a running engine takes it with its next reload (kill -HUP)"
+RELOAD_TOLD = "a running engine takes it with its next reload (ppc config reload)"
 
 _CONFIG = click.option(
     "--config", "config_dir", default="config", envvar="PPC_CONFIG", show_default=True,
