@@ -13,6 +13,7 @@ import click
 from ppc_engine.rehearsal.people import Found, HangUp, Phone, own_name
 
 ANSWERS = "answer [SECONDS] [caller], busy, no_answer, reject, silent, unreachable, fail, gateway_down, hang up"
+NO_ANSWERS = ("timeout", "refused", "failed", "bad_answer")
 HANG_UP_WORDS = frozenset({"h", "hang up", "hangup", "bye"})
 RINGING_MS = 5_000  # For how long a caller listens to ringing before hanging up.
 KEYS = frozenset("0123456789*#wW")
@@ -64,9 +65,16 @@ class TerminalPeople:
         return 10_000
 
     def looked_up(self, node: str, kind: str, params: Mapping[str, Any]) -> Found | None:
-        """Nothing is looked up in a terminal: what a flow does when nothing is found is what one sees."""
-        self._say(f"{node} looks up {kind}: unavailable")
-        return Found(status="unavailable")
+        """A new caller who calls for the first time; what a server answers is asked for."""
+        if kind != "http":
+            return Found(data={"calls": 1 if kind == "velocity" else 0}, after_ms=0)
+        while self._ask:
+            text = self._prompt(f"{node} asks a server: its JSON, or {', '.join(NO_ANSWERS)}", NO_ANSWERS[0])
+            try:
+                return found_of(text or NO_ANSWERS[0])
+            except ValueError as error:
+                self._say(str(error).splitlines()[-1])
+        return Found(status="timeout")
 
     def phone(self, target: str) -> Phone:
         phone = self._phones.get(target) or self._phones.get("*")
@@ -92,6 +100,16 @@ class TerminalPeople:
         except click.Abort:
             click.echo()
             return None
+
+
+def found_of(text: str) -> Found:
+    """A server's answer as it is typed. Raises ValueError."""
+    told = text.strip()
+    if told in NO_ANSWERS:
+        return Found.model_validate({"status": told})
+    if not told.startswith("{"):
+        raise ValueError(f'"{told}" is neither JSON ({{"score": 7}}) nor one of {", ".join(NO_ANSWERS)}')
+    return Found.model_validate({"data": told})
 
 
 def parse_phone(text: str) -> Phone:

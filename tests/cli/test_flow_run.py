@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from ppc_engine.cli import ppc, run
-from ppc_engine.cli.flow_people import parse_phone
-from ppc_engine.rehearsal.people import Phone
+from ppc_engine.cli.flow_people import TerminalPeople, found_of, parse_phone
+from ppc_engine.rehearsal.people import Found, Phone
 from ppc_engine.storage import numbers
 from ppc_engine.storage.database import open_database
 from tests.cli.rehearsed_calls import places_once
@@ -96,3 +96,14 @@ def test_a_telephone_in_words():
     for wrong in ("answer 20 30", "busy 5", "answer 20 nobody"):
         with pytest.raises(ValueError, match="not understood"):
             parse_phone(wrong)
+
+
+def test_a_server_is_played_by_whoever_sits_there():
+    assert found_of('{"result": {"score": 7}}').data == {"result": {"score": 7}}
+    assert found_of("refused").status == "refused"
+    for wrong in ("7", "{7", "nothing"):
+        with pytest.raises(ValueError, match="JSON"):
+            found_of(wrong)
+    people = TerminalPeople(lambda text: None, digits={}, phones={}, ask=False)
+    assert people.looked_up("enrich", "http", {}) == Found(status="timeout")
+    assert people.looked_up("known", "history", {}) == Found(data={"calls": 0}, after_ms=0)
