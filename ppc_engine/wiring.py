@@ -16,7 +16,6 @@ from pathlib import Path
 from gevent.event import Event as Signal
 
 from ppc_engine import __version__
-from ppc_engine.calls.record import CDR
 from ppc_engine.calls.state import CallContext
 from ppc_engine.engine.cap_seeding import CapSeeding
 from ppc_engine.engine.cdr_batches import CDRBatcher
@@ -216,15 +215,7 @@ class RunningEngine:
     def _restore_calls(self) -> int:
         """Calls of an earlier process, with everything that they and the finished ones used of caps."""
         context, open_calls = self.config.new_call(), list(self.journal.open_calls())
-        seeds = self.cap_seeding.prepare(context, journalled=[call_id for call_id, _ in open_calls])
-        ended: list[tuple[CDR, frozenset[str]]] = []
-        self.cap_seeding.sow(seeds)
-        self.usage.finished = ended
-        restored = self.reconciler.restore(open_calls)
-        self.usage.finished = None
-        self.cap_seeding.hold(seeds)
-        self.cap_seeding.add(seeds, ended)
-        return restored
+        return self.cap_seeding.restore(context, open_calls, self.reconciler.restore)
 
     def stop(self) -> None:
         """Let go of the switch, write what is in memory, end every greenlet. Bridged calls talk on."""

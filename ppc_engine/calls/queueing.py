@@ -30,6 +30,7 @@ class Queueing(Ringing):
 
     def _hunt_over(self, route_exit: str) -> None:
         self._leave_line()
+        self._let_go()
         for timer in self._hunt().timers:
             self._give(CancelTimer(call_id=self.state.call_id, name=timer))
         self._hunt().timers = []

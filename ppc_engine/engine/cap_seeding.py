@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from ppc_engine.billing.cap_verdicts import kept_units
 from ppc_engine.calls.call import Call
@@ -23,6 +23,7 @@ from ppc_engine.routing.caps import CapRule, number_rules
 from ppc_engine.routing.eligibility import share_of
 
 Counted = dict[str, int]
+OpenCalls = list[tuple[str, list[dict[str, Any]]]]
 Judge = Callable[[CDR, Collection[str]], Counted]
 
 
@@ -101,7 +102,18 @@ class CapSeeding:
         self._known = frozenset((rule.base, rule.zone) for rule in every_rule(seeds.context))
         self.hold(seeds)
 
-    def add(self, seeds: Seeds, ended: Iterable[tuple[CDR, frozenset[str]]]) -> None:
+    def restore(self, context: CallContext, open_calls: OpenCalls, restore: Callable[[OpenCalls], int]) -> int:
+        """A start: what the database holds, and then what ``restore`` makes of the calls in the journal."""
+        seeds = self.prepare(context, journalled=[call_id for call_id, _ in open_calls])
+        self.sow(seeds)
+        self._usage.finished = []
+        restored = restore(open_calls)
+        ended, self._usage.finished = self._usage.finished, None
+        self.hold(seeds)
+        self._add(seeds, ended)
+        return restored
+
+    def _add(self, seeds: Seeds, ended: Iterable[tuple[CDR, frozenset[str]]]) -> None:
         """Count what calls used that ended as soon as they were restored, beyond what they held themselves."""
         for number, (cdr, had) in enumerate(ended):
             lease_id = f"restored:{number}"
