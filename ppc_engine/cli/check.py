@@ -90,6 +90,7 @@ def examine(
             places=load_places(),
             prompts=prompts_in(directory) if directory else None,
             own_numbers=OwnNumbers(settings.database_url) if settings and with_numbers else (),
+            lookup_hosts=[server.host for server in settings.lookup_hosts] if settings else None,
         )
         issues.update(config.warnings)
     except ConfigError as error:

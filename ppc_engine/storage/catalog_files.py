@@ -162,11 +162,13 @@ def load_config(
     prompts: Collection[str] | None = None,
     places: Places | None = None,
     own_numbers: Container[str] = (),
+    lookup_hosts: Collection[str] | None = None,
 ) -> LoadedConfig:
     """The whole configuration, checked. Raises ConfigError with every issue of every file at once.
 
     ``known_zips`` is every ZIP there is (with ``places`` also where they are), ``prompts`` every prompt the switch has
-    (a mapping also how many ms each takes); None leaves that unchecked. ``own_numbers`` are our tracking numbers.
+    (a mapping also how many ms each takes), ``lookup_hosts`` the servers that flows may ask; None leaves that
+    unchecked. ``own_numbers`` are our tracking numbers.
     """
     files = read_config(config_dir)
     if places is not None:
@@ -182,6 +184,7 @@ def load_config(
         prompt_ms=prompts if isinstance(prompts, Mapping) else {},
         lists={list_name(document): document for document in files.catalog.lists},
         own_numbers=own_numbers,
+        lookup_hosts=lookup_hosts,
     )
     issues = [*files.issues, *catalog_issues, *flow_issues]
     said = {(issue.file, issue.path) for issue in issues}

@@ -20,6 +20,7 @@ FILE_CHECKS: tuple[Check, ...] = (
     caps.money_for_not_one_call,
     caps.faster_than_the_pace,
     places.named_twice,
+    places.unknown_counties,
     places.odd_hours,
     places.rings_ourselves,
 )

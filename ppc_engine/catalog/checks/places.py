@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ppc_engine.catalog.area import Area
 from ppc_engine.catalog.checks.case import CatalogCase
+from ppc_engine.catalog.issues import did_you_mean, quoted
 from ppc_engine.values.errors import Issue
 from ppc_engine.values.places import Places
 from ppc_engine.values.schedule import DAYS, WeeklyHours
@@ -41,6 +42,15 @@ def _inside(area: Area, places: Places) -> Iterator[tuple[str, Counter[str]]]:
     codes = Counter(state for code in area.area_codes if (state := places.area_code_state(code)) in area.states)
     if codes:
         yield "area_codes", codes
+
+
+def unknown_counties(case: CatalogCase) -> Iterator[Issue]:
+    """Counties that no ZIP is in: a slip of the pen, which lets nobody in."""
+    known = frozenset(case.places.counties.values()) if case.places else frozenset()
+    for document, path, _, target in case.targets() if known else ():
+        for county in sorted(target.area.counties - known) if target.area else ():
+            hint = did_you_mean(county, known) or ' (write it as "Los Angeles, CA")'
+            yield document.issue((*path, "area", "counties"), f"no county {quoted(county)}{hint}")
 
 
 def odd_hours(case: CatalogCase) -> Iterator[Issue]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ppc_engine.catalog.model import Buyer, Campaign, Catalog, Target
@@ -20,7 +20,7 @@ class FlowCase:
     """``catalog`` is None while it has errors of its own, ``places`` where nobody knows them.
 
     ``prompt_ms`` are lengths of prompts, as far as their files are on this machine; ``lists`` by lists/NAME.txt;
-    ``own_numbers`` are our tracking numbers.
+    ``own_numbers`` are our tracking numbers, ``lookup_hosts`` the servers that may be asked (None: not known).
     """
 
     drafts: Mapping[str, FlowDraft]
@@ -29,6 +29,7 @@ class FlowCase:
     prompt_ms: Mapping[str, int] = field(default_factory=dict)
     lists: Mapping[str, Document] = field(default_factory=dict)
     own_numbers: Container[str] = ()
+    lookup_hosts: Collection[str] | None = None
 
     def issue(self, place: tuple[str, str], message: str, severity: str = "error", path: Path = ()) -> Issue:
         """An issue at a node, or at a path within it."""

@@ -20,6 +20,7 @@ FLOW_CHECKS: tuple[Callable[[FlowCase], Iterator[Issue]], ...] = (
     filters.opening_hours,
     filters.caller_lists,
     filters.dials_ourselves,
+    filters.never_allowed,
     consent.recorded_untold,
     coverage.uncovered,
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ppc_engine.catalog.checks.places import never_open, overlapping_spans
+from ppc_engine.catalog.issues import did_you_mean
 from ppc_engine.catalog.references import BAD_LINES_MAX
 from ppc_engine.flows.checks.case import FlowCase
 from ppc_engine.flows.nodes.dial import DialNode
@@ -14,6 +16,7 @@ from ppc_engine.values.caller_lists import entry_problem
 from ppc_engine.values.errors import Issue
 
 VALUES_TOLD = 3
+_HOST = re.compile(r"https?://([^/?#]+)", re.IGNORECASE)
 
 
 def match_cases(case: FlowCase) -> Iterator[Issue]:
@@ -42,6 +45,20 @@ def dials_ourselves(case: FlowCase) -> Iterator[Issue]:
             if isinstance(node, DialNode) and node.destination in case.own_numbers:
                 message = f"{node.destination} is a tracking number of ours: calls would go in circles (dial another)"
                 yield case.issue((flow, name), message, path=("destination",))
+
+
+def never_allowed(case: FlowCase) -> Iterator[Issue]:
+    """Look-ups at a server that engine.yaml does not name: each would leave by ``refused``."""
+    if case.lookup_hosts is None:
+        return
+    for flow, draft in case.drafts.items():
+        for name, node in draft.nodes.items():
+            for path, url in node.urls().items():
+                found = _HOST.match(url)
+                if found and found[1].lower() not in case.lookup_hosts:
+                    hint = did_you_mean(found[1], case.lookup_hosts) or " (add it to engine.yaml: lookup_hosts)"
+                    message = f'"{found[1]}" may not be asked, so every look-up is refused{hint}'
+                    yield case.issue((flow, name), message, "warning", path)
 
 
 def caller_lists(case: FlowCase) -> Iterator[Issue]:

@@ -9,7 +9,9 @@ from ppc_engine.catalog.load import read_catalog
 from ppc_engine.values.places import places_of
 from tests.catalog.catalog_texts import documents
 
-PLACES = places_of({"90001": "CA", "90002": "CA", "75201": "TX", "89101": "NV"})
+PLACES = places_of(
+    {"90001": "CA", "90002": "CA", "75201": "TX", "89101": "NV"}, {"90001": "Los Angeles, CA", "75201": "Dallas, TX"}
+)
 BUYER = """\
 id: acme
 name: Acme
@@ -205,6 +207,11 @@ FINDINGS = [
         changed(R, "60000}", "60000, area: {states: [CA], area_codes: [310, 702]}}"),
         f"{R}:5:104: warning: offers.0.area.area_codes: 1 area code of CA: that state is named as a whole too "
         "(keep one of the two)",
+    ),
+    (
+        places.unknown_counties,
+        changed(ACME, LA, LA + '    area: {counties: ["Los Angles, CA", "Dallas, TX"]}\n'),
+        f'{ACME}:9:12: targets.0.area.counties: no county "Los Angles, CA" (did you mean "Los Angeles, CA"?)',
     ),
     (
         places.odd_hours,

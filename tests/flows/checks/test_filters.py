@@ -1,7 +1,7 @@
 """Filters that let nobody through, or take what another took before."""
 
 from ppc_engine.catalog.references import BAD_LINES_MAX
-from ppc_engine.flows.checks.filters import caller_lists, dials_ourselves, match_cases, opening_hours
+from ppc_engine.flows.checks.filters import caller_lists, dials_ourselves, match_cases, never_allowed, opening_hours
 from ppc_engine.storage.list_files import parse_list
 from tests.flows.checks.flow_texts import BYE, flow, told
 
@@ -32,6 +32,19 @@ def test_a_dial_that_rings_ourselves():
         "(dial another)"
     ]
     assert told(dials_ourselves, flow("x", "d", dial, BYE)) == []
+
+
+def test_a_server_that_may_not_be_asked():
+    exits = "ok: bye, timeout: bye, refused: bye, failed: bye, bad_answer: bye"
+    look = f"l: {{type: lookup, url: https://Api.example.com:8443/v1, exits: {{{exits}}}}}"
+    text = flow("x", "l", look, BYE)
+    assert told(never_allowed, text, lookup_hosts=["api.exmple.com:8443"]) == [
+        'x.yaml:4:21: warning: nodes.l.url: "Api.example.com:8443" may not be asked, so every look-up is refused '
+        '(did you mean "api.exmple.com:8443"?)'
+    ]
+    assert told(never_allowed, text, lookup_hosts=[])[0].endswith("(add it to engine.yaml: lookup_hosts)")
+    assert told(never_allowed, text, lookup_hosts=["api.example.com:8443"]) == []
+    assert told(never_allowed, text) == []
 
 
 def test_hours_that_are_never_open():
