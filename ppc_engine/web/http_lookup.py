@@ -166,7 +166,7 @@ def may_connect(address: str, *, private: bool = False) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
         if inner is not None:
             return may_connect(str(inner), private=private)
-    if ip.is_link_local or ip.is_multicast or ip.is_unspecified:
+    if ip.is_multicast:  # Some of it counts as global.
         return False
     return ip.is_global or (private and any(ip in network for network in _OWN))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -49,5 +49,5 @@ class LookupServer:
     name: str
     insecure: bool = False
     private: bool = False
-    token: str = ""
+    token: str = field(default="", repr=False)
     ca_file: str = ""
