@@ -138,3 +138,78 @@ def test_no_such_directory_is_one_line(tmp_path, monkeypatch, capsys):
 def test_help_shows_an_example(capsys):
     assert run(["check", "--help"]) == 0
     assert "ppc check --config config" in capsys.readouterr().out
+
+
+MANY_MISTAKES = """\
+config/catalog/buyers/acme-roofing.yaml:5:1: warning: concurrency_cap: never reached: its targets together take 5 at \
+once (lower it to 5)
+config/catalog/buyers/sunbelt-home.yaml:12:5: targets.1.destination: a number is dialled through a gateway \
+(add "gateway: NAME", as the switch calls it)
+config/catalog/publishers/clickhive.yaml:13:5: offers.1.amount: "clickhive" is paid 99.00 for a call of "solar", \
+but nobody pays more than 72.00 (brightroof-solar); lower it
+config/flows/plumbing.yaml:6:3: nodes.sell: a loop that takes neither time nor input: sell > sell \
+(put a play, a question or a hangup into it)
+config/flows/plumbing.yaml:17:3: warning: nodes.busy: no way leads to "busy" (lead an exit to it, or remove it)
+config/flows/roofing.yaml:40:3: warning: nodes.lost: no way leads to "lost" (lead an exit to it, or remove it)
+config/flows/solar.yaml:16:3: warning: nodes.by_state: reads tags.state, which is not set on the way \
+answer > welcome > ask_zip > by_state (set it there, or ask has(tags.state))
+config/flows/solar.yaml:22:7: warning: nodes.by_state.cases.desert: "texas" takes TX before this case does (keep one)
+3 problems, 5 warnings; nothing was loaded.
+"""
+
+
+def make_many_mistakes(config: Path) -> None:
+    change(config, "catalog/buyers/acme-roofing.yaml", "concurrency_cap: 4", "concurrency_cap: 9")
+    change(config, "catalog/buyers/sunbelt-home.yaml", "    gateway: carrier\n", "")
+    change(config, "catalog/publishers/clickhive.yaml", '"33.00"', '"99.00"')
+    change(config, "flows/plumbing.yaml", "all_capped: busy", "all_capped: sell")
+    lost = "  lost: {type: play, prompt: welcome, exits: {done: bye}}\n"
+    change(config, "flows/roofing.yaml", "  bye: {type", f"{lost}  bye: {{type")
+    change(config, "flows/solar.yaml", "zip_failed: sorry", "zip_failed: by_state")
+    change(config, "flows/solar.yaml", "desert: [AZ, NV]", "desert: [AZ, NV, TX]")
+
+
+def test_what_every_file_would_do_is_told_at_once_too(config, capsys):
+    make_many_mistakes(config)
+    assert run(["check"]) == 1
+    assert capsys.readouterr().out == MANY_MISTAKES
+
+
+def test_flow_check_tells_only_of_flows(config, capsys):
+    make_many_mistakes(config)
+    assert run(["flow", "check"]) == 1
+    flows = [line for line in MANY_MISTAKES.splitlines() if line.startswith("config/flows/")]
+    elsewhere = "2 problems elsewhere in the configuration (ppc check tells them)"
+    assert capsys.readouterr().out.splitlines() == [*flows, elsewhere, "3 flows checked: 1 problem, 4 warnings"]
+    assert run(["flow", "check", "roofing", "config/flows/solar.yaml"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "2 flows checked: 3 warnings"
+    assert run(["flow", "check", "--json", "roofing"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["good"], told["flows"], told["problems_elsewhere"], len(told["issues"])) == (True, 1, 3, 1)
+    assert run(["flow", "check", "rofing"]) == 1
+    assert 'no flow "rofing" in config/flows (did you mean "roofing"?)' in capsys.readouterr().err
+
+
+def test_a_good_flow(config, capsys):
+    assert run(["flow", "check"]) == 0
+    assert capsys.readouterr().out == "3 flows checked: good\n"
+
+
+def test_prompts_of_another_directory(config, capsys, tmp_path):
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "welcome.wav").touch()
+    assert run(["check", "--prompts", str(tmp_path / "prompts")]) == 1
+    assert 'no prompt "enter_zip"' in capsys.readouterr().out
+
+
+def test_targets_that_are_our_own_numbers_are_asked_of_the_database(config, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("PPC_DATABASE_URL", f"sqlite:///{tmp_path}/ppc.sqlite")
+    assert run(["db", "upgrade"]) == 0
+    assert run(["number", "assign", "+12135550110", "--campaign", "roofing", "--publisher", "radio-west"]) == 0
+    assert run(["check"]) == 0
+    capsys.readouterr()
+    assert run(["check", "--numbers"]) == 1
+    assert capsys.readouterr().out.startswith(
+        "config/catalog/buyers/acme-roofing.yaml:14:5: targets.1.destination: "
+        "+12135550110 is a tracking number of ours: calls would go in circles (dial the buyer's own)\n"
+    )
