@@ -145,7 +145,7 @@ config/catalog/buyers/acme-roofing.yaml:5:1: warning: concurrency_cap: never rea
 once (lower it to 5)
 config/catalog/buyers/sunbelt-home.yaml:12:5: targets.1.destination: a number is dialled through a gateway \
 (add "gateway: NAME", as the switch calls it)
-config/catalog/publishers/clickhive.yaml:13:5: offers.1.amount: "clickhive" is paid 99.00 for a call of "solar", \
+config/catalog/publishers/clickhive.yaml:14:5: offers.1.amount: "clickhive" is paid 99.00 for a call of "solar", \
 but nobody pays more than 72.00 (brightroof-solar); lower it
 config/flows/plumbing.yaml:6:3: nodes.sell: a loop that takes neither time nor input: sell > sell \
 (put a play, a question or a hangup into it)
