@@ -91,7 +91,7 @@ def validation_issues(
             near = nearest(path[-1], known)
             misspelt.add((*path[:-1], near))
             hint = f' (did you mean "{near}"?)' if near else _remove_hint(known)
-            by_path.setdefault(path, []).append(f'unknown key "{path[-1]}"{hint}')
+            by_path.setdefault(path, []).append(f'unknown key "{_one_line(str(path[-1]))}"{hint}')
         else:
             by_path.setdefault(path, []).append(_in_words(dict(problem)))
     for path, name in missing:

@@ -31,6 +31,7 @@ from ppc_engine.catalog.policies import Recovery as Recovery
 from ppc_engine.catalog.policies import Redial as Redial
 from ppc_engine.catalog.policies import RoutedUniqueCaller as RoutedUniqueCaller
 from ppc_engine.catalog.policies import UniqueCaller as UniqueCaller
+from ppc_engine.catalog.rates import TelecomPrice
 from ppc_engine.catalog.scalars import CONCURRENCY_MAX as CONCURRENCY_MAX
 from ppc_engine.catalog.scalars import CONNECTED_MS_MAX as CONNECTED_MS_MAX
 from ppc_engine.catalog.scalars import E164 as E164
@@ -45,22 +46,9 @@ from ppc_engine.catalog.scalars import State as State
 from ppc_engine.catalog.scalars import Title as Title
 from ppc_engine.catalog.scalars import TrunkName as TrunkName
 from ppc_engine.catalog.scalars import ZipCode as ZipCode
+from ppc_engine.catalog.terms import Offer as Offer
 from ppc_engine.values.condition import ConditionText
 from ppc_engine.values.schedule import WeeklyHours, ZoneName
-
-
-class Offer(Model):
-    """Commercial terms between the network and one buyer (revenue) or one publisher (payout) for one campaign.
-
-    ``amount`` is paid once per qualified call, in millionths of the currency unit.
-    """
-
-    id: Slug
-    campaign: Slug
-    amount: Micros
-    connected_ms_min: Annotated[int, Field(ge=0, le=CONNECTED_MS_MAX)] = 0
-    unique_caller: UniqueCaller | None = None
-    area: Area | None = None
 
 
 class Target(Model):
@@ -139,10 +127,24 @@ class TargetGroup(Model):
     caps: Caps = ()
 
 
+class Gateway(Model):
+    """A way out of a trunk's carrier: ``id`` is what targets and the switch call it, ``price`` that of an answered leg
+    from the target's answer to its end."""
+
+    id: Slug
+    price: TelecomPrice
+
+
 class Trunk(Model):
     """A way in: ``id`` is what the switch calls it. ``concurrency_cap`` counts live calls, ``pace`` offered ones.
 
-    ``trusted``: what it says of the caller is believed (asserted identity, attestation, X- headers).
+    ``trusted``: what it says of the caller is believed (asserted identity, attestation, X- headers). ``price`` is that
+    of an answered call from answer to end; ``gateways`` are what the same carrier charges on the way out.
+
+    Example::
+
+        price: {amount: "0.0085", initial_s: 6, next_s: 6}
+        gateways: [{id: west, price: {amount: "0.012", initial_s: 6, next_s: 6}}]
     """
 
     id: TrunkName
@@ -152,6 +154,8 @@ class Trunk(Model):
     caps: Caps = ()
     pace: Pace | None = None
     trusted: bool = True
+    price: TelecomPrice | None = None
+    gateways: tuple[Gateway, ...] = ()
 
 
 class Publisher(Model):
@@ -176,6 +180,8 @@ class Campaign(Model):
     ``order`` is that of targets on the same level of priority. With ``margin_min`` no target is dialled whose revenue
     less the publisher's payout is below it. After an outcome or a cause in ``stop_hunting_on`` nobody else is tried.
     ``zone`` is that of its caps. Calls of ``test_callers`` are test calls: routed as live, never billed or counted.
+    ``revenue_offers`` and ``payout_offers`` hold for buyers and publishers who have none of their own; campaigns of one
+    ``group`` share the scope campaign_group of duplicates.
     """
 
     id: Slug
@@ -194,6 +200,9 @@ class Campaign(Model):
     expected_revenue: ExpectedRevenue = ExpectedRevenue()
     margin_min: Micros | None = None
     stop_hunting_on: frozenset[AttemptStop] = frozenset()
+    group: Slug | None = None
+    revenue_offers: tuple[Offer, ...] = ()
+    payout_offers: tuple[Offer, ...] = ()
 
 
 class TrackingNumber(Model):
@@ -223,11 +232,16 @@ class Catalog:
     lists: Mapping[str, frozenset[str]] = field(default_factory=dict)  # config/lists/*.txt by "lists/NAME.txt"
 
     def buyer_offer(self, buyer: str, campaign: str) -> Offer | None:
-        """The terms under which a buyer pays for this campaign's calls, if there are any."""
-        found = self.buyers.get(buyer)
-        return next((offer for offer in found.offers if offer.campaign == campaign), None) if found else None
+        """The first terms under which a buyer pays for this campaign's calls; overrides.py says which hold for one."""
+        owner, shared = self.buyers.get(buyer), self.campaigns.get(campaign)
+        return _first(owner.offers if owner else (), campaign, shared.revenue_offers if shared and owner else ())
 
     def publisher_offer(self, publisher: str, campaign: str) -> Offer | None:
-        """The terms under which a publisher is paid for this campaign's calls, if there are any."""
-        found = self.publishers.get(publisher)
-        return next((offer for offer in found.offers if offer.campaign == campaign), None) if found else None
+        """The first terms under which a publisher is paid; overrides.py says which hold for one call."""
+        owner, shared = self.publishers.get(publisher), self.campaigns.get(campaign)
+        return _first(owner.offers if owner else (), campaign, shared.payout_offers if shared and owner else ())
+
+
+def _first(own: tuple[Offer, ...], campaign: str, shared: tuple[Offer, ...]) -> Offer | None:
+    found = [offer for offer in own if offer.campaign == campaign] or [*shared]
+    return min(found, key=lambda offer: offer.only_for is not None, default=None)

@@ -53,7 +53,7 @@ def routed_duplicate(rule: RoutedUniqueCaller, place: str, asked: _Asked) -> tup
     """
     limit = f"no call {rule.event} in {rule.window_days} d (scope {rule.scope})"
     if not asked.caller_key:
-        return ("no number", limit) if rule.no_number == "duplicate" else None
+        return ("no number", limit) if rule.no_number != "unique" else None
     earlier = [call for call in asked.history or () if call.call_id != asked.call_id]
     own = [call for call in earlier if getattr(call, rule.scope) == place]
     events = _events(rule, own)

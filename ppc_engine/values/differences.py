@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from ppc_engine.values.money import format_micros
 
 LISTED_MAX = 8  # So many members of a long list are named; the rest is a count.
-MONEY_FIELDS = frozenset({"amount", "margin_min", "spend"})
+MONEY_FIELDS = frozenset({"amount", "margin_min", "spend", "fixed", "minimum", "maximum", "connect_fee"})
 NOTHING = "none"
 LABELS = {
     "concurrency_cap": "calls at once",

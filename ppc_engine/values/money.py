@@ -39,8 +39,12 @@ def format_micros(micros: int) -> str:
 
 def round_to_minor(micros: int) -> int:
     """Half-even to the cent: 1_265_000 -> 1_260_000, 1_275_000 -> 1_280_000. Once per posting (semantics.md)."""
-    cents, rest = divmod(micros, MINOR_MICROS)
-    half = MINOR_MICROS // 2
-    if rest > half or (rest == half and cents % 2 == 1):
-        cents += 1
-    return cents * MINOR_MICROS
+    return divide_half_even(micros, MINOR_MICROS) * MINOR_MICROS
+
+
+def divide_half_even(numerator: int, denominator: int) -> int:
+    """The whole number nearest to an exact quotient, the even one of two: 5/2 -> 2, 7/2 -> 4, -5/2 -> -2."""
+    whole, rest = divmod(numerator, denominator)
+    if rest * 2 > denominator or (rest * 2 == denominator and whole % 2 == 1):
+        whole += 1
+    return whole
