@@ -185,3 +185,16 @@ def test_connection_cut_in_the_middle_of_calls_loses_none(tmp_path: Path) -> Non
         # No timer of ours may cut a talk, whenever the connection went away (reliability I7).
         assert all(cdr.connected_ms >= 60_000 for cdr in records if cdr.outcome == "connected")
         assert not [event for event, _ in installation.logged if event == "bug"]
+
+
+def test_token_of_a_look_up_that_others_may_read_is_no_start(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("s3cret\n")
+    token.chmod(0o644)
+    with installed(tmp_path, people()) as installation:
+        hosts = f'lookup_hosts:\n  - {{host: api.example.com, token_file: "{token}"}}\n'
+        (installation.config_dir / "engine.yaml").write_text(hosts)
+        with pytest.raises(OutsideError, match=r"lookup_hosts, api\.example\.com: others may read"):
+            installation.engine()
+        token.chmod(0o600)
+        installation.engine().database.dispose()
