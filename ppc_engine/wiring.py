@@ -44,6 +44,7 @@ from ppc_engine.storage.journal import FileJournal
 from ppc_engine.storage.migrate import upgrade
 from ppc_engine.storage.operator_actions import SQLOperatorOrders
 from ppc_engine.storage.secret_files import read_secret
+from ppc_engine.storage.target_times import read_last_times, read_worth
 from ppc_engine.switch.esl_switch import ESLSwitch, SwitchState
 from ppc_engine.telemetry.control import CONTROL_PATH, RELOAD_PATH, Control
 from ppc_engine.telemetry.http import MonitoringServer
@@ -55,6 +56,8 @@ from ppc_engine.web.http_lookup import HTTPLookups
 from ppc_engine.web.lookup_hosts import LookupServer
 
 STOP_S_MAX = 10.0
+WORTH_EVERY_S = 300
+DAY_US = 86_400_000_000
 RESYNC_RETRY_S = 1.0
 SWEEP_AFTER_S = 2.0  # The switch's list of tasks lags by up to a second.
 SWITCH_NAME = "main"
@@ -204,6 +207,7 @@ class RunningEngine:
         self.batcher.start()
         self.supervisor.spawn("timers", lambda: self.dispatcher.timers.run(self._stopping))
         self.supervisor.spawn("queues", lambda: self.dispatcher.queues.run(self._stopping))
+        self.supervisor.spawn("worth", self._keep_worth)
         self.supervisor.spawn("claims", lambda: self.claims.run(self._stopping))
         self.supervisor.spawn("resync", self._keep_in_step)
         self.supervisor.spawn("operator", lambda: self.operator.run(self._stopping))
@@ -216,6 +220,31 @@ class RunningEngine:
         """Calls of an earlier process, with everything that they and the finished ones used of caps."""
         context, open_calls = self.config.new_call(), list(self.journal.open_calls())
         return self.cap_seeding.restore(context, open_calls, self.reconciler.restore)
+
+    def _keep_worth(self) -> None:
+        """What targets were worth lately, for campaigns that choose by it; nothing is read where none does."""
+        times = self.usage.board.times
+        try:
+            last = self.off_hub.run(lambda: read_last_times(self.database, self._clock.now_us()))
+            times.remember(last)
+        except OutsideError as error:
+            self._log("times_not_read", detail=str(error))
+        while not self._stopping():
+            now, campaigns = self._clock.now_us(), self.config.new_call().catalog.campaigns.values()
+            since = {
+                campaign.id: now - campaign.expected_revenue.window_days * DAY_US
+                for campaign in campaigns
+                if campaign.order == "expected_revenue"
+            }
+            try:
+                if since:
+                    times.worth = self.off_hub.run(lambda since=since: read_worth(self.database, since))
+            except OutsideError as error:
+                self._log("worth_not_read", detail=str(error))
+            for _ in range(WORTH_EVERY_S):
+                if self._stopping():
+                    return
+                self._clock.sleep(1.0)
 
     def stop(self) -> None:
         """Let go of the switch, write what is in memory, end every greenlet. Bridged calls talk on."""

@@ -67,7 +67,8 @@ class Choosing(Capping):
     def _pool(self) -> Pool:
         """The targets of this hunt, ready to be chosen from."""
         targets = tuple(self._hunt().targets)
-        return self.context.routes.pool(self.state.campaign, () if targets == self._campaign().targets else targets)
+        named = () if targets == self._campaign().targets else targets
+        return self.context.routes.pool(self.state.campaign, named, self._hunt().order)
 
     def pool(self) -> Pool:
         """The targets of the hunt that the call is in."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ppc_engine.catalog.model import Buyer, Campaign, Catalog, RoutedUniqueCaller, Target
+from ppc_engine.catalog.model import CONCURRENCY_MAX, Buyer, Campaign, Catalog, RoutedUniqueCaller, Target
 from ppc_engine.routing.caps import CapRule, CatalogCaps, base_of
 from ppc_engine.routing.duplicates import routed_duplicate
 from ppc_engine.routing.eligibility import (
@@ -105,10 +105,17 @@ class _AreaIndex:
 
 
 class Pool:
-    """Some targets of a catalog, for one campaign."""
+    """Some targets of a catalog, for one campaign. ``live``: their live attempts are counted even without a cap."""
 
     def __init__(
-        self, catalog: Catalog, caps: CatalogCaps, places: Places, campaign: Campaign, targets: Iterable[str]
+        self,
+        catalog: Catalog,
+        caps: CatalogCaps,
+        places: Places,
+        campaign: Campaign,
+        targets: Iterable[str],
+        *,
+        live: bool = False,
     ) -> None:
         pairs = [catalog.targets[name] for name in dict.fromkeys(targets) if name in catalog.targets]
         self.pairs: list[tuple[Buyer, Target]] = sorted(pairs, key=lambda pair: (pair[1].priority, pair[1].id))
@@ -144,6 +151,8 @@ class Pool:
             further = further_zips(target.area, places) if target.area is not None else frozenset()
             self._add(buyer, target, 1 << n, further)
             rules = caps.attempt_rules(buyer, target, campaign)
+            if live and target.concurrency_cap is None:
+                rules.append(CapRule(f"target:{target.id}", "", "", "", CONCURRENCY_MAX))
             self.rules.append(rules)
             candidate = Candidate(buyer, target, rules, further, self.periods, told_hours=told_hours)
             self.candidates.append(candidate)

@@ -21,6 +21,7 @@ from ppc_engine.values.places import Places
 ORDERS_BY_STATS = frozenset(
     {"expected_revenue", "round_robin", "least_busy", "longest_idle", "most_capacity", "most_budget"}
 )
+ORDERS_BY_TIMES = frozenset({"round_robin", "least_busy", "longest_idle"})
 NOWHERE = frozenset(
     {"paused", "out_of_area", "attribute_mismatch", "publisher_blocked", "attestation", "margin_negative", "duplicate"}
 )
@@ -66,15 +67,16 @@ class RouteIndex:
         self.catalog = catalog
         self.places = places
         self.caps = CatalogCaps(catalog)
-        self._pools: dict[tuple[str, tuple[str, ...]], Pool] = {}
+        self._pools: dict[tuple[str, tuple[str, ...], bool], Pool] = {}
 
-    def pool(self, campaign: str, targets: tuple[str, ...] = ()) -> Pool:
-        """The targets named, or all of the campaign, made ready."""
-        found = self._pools.get((campaign, targets))
+    def pool(self, campaign: str, targets: tuple[str, ...] = (), order: str = "") -> Pool:
+        """The targets named, or all of the campaign, made ready to be chosen from by this order, or the campaign's."""
+        owner = self.catalog.campaigns[campaign]
+        live = (order or owner.order) in ORDERS_BY_TIMES
+        found = self._pools.get((campaign, targets, live))
         if found is None:
-            owner = self.catalog.campaigns[campaign]
-            found = Pool(self.catalog, self.caps, self.places, owner, targets or owner.targets)
-            self._pools[campaign, targets] = found
+            found = Pool(self.catalog, self.caps, self.places, owner, targets or owner.targets, live=live)
+            self._pools[campaign, targets, live] = found
         return found
 
     def build(self) -> None:

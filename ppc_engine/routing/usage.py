@@ -41,6 +41,12 @@ class TargetTimes:
     live: dict[str, int] = field(default_factory=dict)
     worth: Mapping[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
 
+    def remember(self, last: Mapping[str, tuple[int, int]]) -> None:
+        """What was known before this process: (dialled, ended) by target; what it saw itself stands."""
+        for target, (dialed_at, ended_at) in last.items():
+            self.dialed_at.setdefault(target, dialed_at)
+            self.ended_at.setdefault(target, ended_at)
+
     def dialed(self, target: str, at: int) -> None:
         """An attempt at a target begins."""
         self.dialed_at[target] = at
