@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ppc_engine.catalog.caps import Cap, Period
-from ppc_engine.catalog.checks.case import CatalogCase
-from ppc_engine.catalog.model import Buyer, Target
+from ppc_engine.catalog.checks.case import CatalogCase, has_fixed_price
+from ppc_engine.catalog.model import Buyer, Offer, Target
 from ppc_engine.values.document import Document, Path
 from ppc_engine.values.errors import Issue
 from ppc_engine.values.money import format_micros
@@ -101,22 +101,28 @@ def _pause_it(what: str) -> str:
 
 def money_for_not_one_call(case: CatalogCase) -> Iterator[Issue]:
     """A spend cap below the price of one call refuses every call; one without a price counts nothing."""
-    prices: dict[str, list[int]] = {}
+    prices: dict[str, list[int] | None] = {}
     for _, buyer in case.read.buyers:
-        prices[buyer.id] = [offer.amount for offer in buyer.offers]
+        prices[buyer.id] = _prices(buyer.offers)
     for document, path, buyer, target in case.targets():
         yield from _money(document, path, target.caps, prices[buyer.id], f'buyer "{buyer.id}" has no offer')
     for document, buyer in case.read.buyers:
         yield from _money(document, (), buyer.caps, prices[buyer.id], "it has no offer")
     for document, publisher in case.read.publishers:
-        paid = [offer.amount for offer in publisher.offers]
-        yield from _money(document, (), publisher.caps, paid, "it has no offer")
+        yield from _money(document, (), publisher.caps, _prices(publisher.offers), "it has no offer")
 
 
-def _money(document: Document, path: Path, caps: tuple[Cap, ...], prices: list[int], none: str) -> Iterator[Issue]:
+def _prices(offers: tuple[Offer, ...]) -> list[int] | None:
+    """What calls cost under each offer; None when the price of one depends on the call."""
+    return [offer.amount for offer in offers] if all(map(has_fixed_price, offers)) else None
+
+
+def _money(
+    document: Document, path: Path, caps: tuple[Cap, ...], prices: list[int] | None, none: str
+) -> Iterator[Issue]:
     for index, cap in enumerate(caps):
         place = (*path, "caps", index, "spend")
-        if cap.spend is None or not cap.limit:
+        if cap.spend is None or not cap.limit or prices is None:
             continue
         if not prices:
             yield document.issue(place, f"counts nothing: {none} (add one, or cap calls)", "warning")

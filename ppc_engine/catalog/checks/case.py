@@ -12,6 +12,11 @@ from ppc_engine.values.document import Document, Path
 from ppc_engine.values.places import Places
 
 
+def has_fixed_price(offer: Offer) -> bool:
+    """Whether an offer pays the same for every qualified call; other rates are not compared by what is written."""
+    return "amount" in offer.model_fields_set
+
+
 @dataclass(frozen=True, slots=True)
 class CatalogCase:
     """``places`` are None where nobody knows them; ``own_numbers`` are our tracking numbers, as far as known."""

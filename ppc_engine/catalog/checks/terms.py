@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ppc_engine.catalog.area import Area
-from ppc_engine.catalog.checks.case import CatalogCase
+from ppc_engine.catalog.checks.case import CatalogCase, has_fixed_price
 from ppc_engine.catalog.model import Offer
 from ppc_engine.values.errors import Issue
 from ppc_engine.values.money import format_micros
@@ -20,7 +20,7 @@ def pays_more_than_earned(case: CatalogCase) -> Iterator[Issue]:
         for index, offer in enumerate(publisher.offers):
             campaign = campaigns.get(offer.campaign)
             sold = case.sellers(campaign) if campaign else []
-            if campaign is None or not sold or not offer.amount:
+            if campaign is None or not sold or not all(map(has_fixed_price, (offer, *(other for _, other in sold)))):
                 continue
             path = ("offers", index, "amount")
             pays = f'"{publisher.id}" is paid {format_micros(offer.amount)} for a call of "{campaign.id}"'
@@ -43,6 +43,8 @@ def pays_before_earned(case: CatalogCase) -> Iterator[Issue]:
         for index, offer in enumerate(publisher.offers):
             campaign = campaigns.get(offer.campaign)
             sold = case.sellers(campaign) if campaign else []
+            if not all(map(has_fixed_price, (offer, *(other for _, other in sold)))):
+                continue
             least = min((other.connected_ms_min for _, other in sold), default=0)
             if campaign and offer.amount and offer.connected_ms_min < least:
                 message = (
@@ -85,7 +87,7 @@ def earns_nothing(case: CatalogCase) -> Iterator[Issue]:
     """An offer of a buyer at 0.00: every call to it is given away."""
     for document, buyer in case.read.buyers:
         for index, offer in enumerate(buyer.offers):
-            if not offer.amount:
+            if has_fixed_price(offer) and not offer.amount:
                 yield document.issue(("offers", index, "amount"), _given_away(offer), "warning")
 
 
