@@ -30,7 +30,9 @@ def upgrade() -> None:
         sa.Column("subject", sa.Text(), nullable=False, comment="kind:name of what it is about"),
         sa.Column("args", sa.Text(), nullable=False, comment="What more was said, JSON object"),
         sa.Column("until_at", sa.BigInteger(), nullable=False, comment="Ends by itself, 0 if not, UTC us"),
-        sa.Column("ended_at", sa.BigInteger(), nullable=False, comment="Undone, over or done, 0 while in force, UTC us"),
+        sa.Column(
+            "ended_at", sa.BigInteger(), nullable=False, comment="Undone, over or done, 0 while in force, UTC us"
+        ),
         sa.Column("undone_by", sa.Integer(), nullable=False, comment="id of the order that undid it, 0 for none"),
         sa.Column("result", sa.Text(), nullable=False, comment="What came of it, JSON object"),
         sa.CheckConstraint(
