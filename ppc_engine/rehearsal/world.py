@@ -132,12 +132,12 @@ class World:
 
     def perform(self, commands: Iterable[Command]) -> None:
         """Take the commands of a turn, in order."""
+        self.caller.entered(self._node())
         for command in commands:
             perform = self._table.get(type(command))
             if perform is None:
                 raise RehearsalError(f"the rehearsal does not know the command {type(command).__name__}")
             perform(command)
-        self.caller.entered(self._node())
 
     def parked(self) -> CallParked:
         """The caller is parked: offered, or back after a talk."""

@@ -71,7 +71,7 @@ def test_a_captured_call_that_differs_is_noticed():
     assert {difference.what for difference in happens_again(case, "short")} >= {"billable to acme", "cdr connected_ms"}
 
 
-@given(CALLS, st.sampled_from(["short", "long"]))
+@given(CALLS, st.sampled_from(["short", "long", "both"]))
 @settings(max_examples=150, deadline=None)
 def test_every_call_happens_again_as_it_was_captured(told_of_it, flow):
     if "frees" in told_of_it or "counters" in told_of_it:  # a queue is not captured: see the test below

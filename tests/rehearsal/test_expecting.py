@@ -132,6 +132,24 @@ def test_a_stay_is_one_visit_however_often_it_waits():
     assert visits(facts) == (Visit("a", "ok"), Visit("a", "ok"), Visit("b"))
 
 
+def test_all_reasons_of_a_target_are_expected_or_none(at):
+    call = play(at, digits="90210", counters={"target:acme-one": "1"}, paused=["target:acme-one"])
+    assert differing([call], rejected={"acme-one": ["paused", "concurrency_cap"]}) == []
+    (found,) = differing([call], rejected={"acme-one": ["paused"]})
+    assert found.happened == "concurrency_cap, paused"
+
+
+def test_a_sub_flow_that_is_left_for_good_does_not_come_back():
+    facts = [
+        {"d": [["node", {"node": "a", "calls": "sub"}], ["node", {"flow": "sub", "node": "x", "goes_to": "main"}]]},
+        {"d": [["node", {"node": "a", "exit": "ok"}]]},
+    ]
+    assert visits(facts) == (Visit("a"), Visit("x", flow="sub"), Visit("a", "ok"))
+    came_back = [{"d": [["node", {"node": "a", "calls": "sub"}], ["node", {"flow": "sub", "node": "x", "exit": "y"}],
+                        ["node", {"node": "a", "exit": "y"}]]}]  # fmt: skip
+    assert visits(came_back) == (Visit("a", "y"), Visit("x", "y", flow="sub"))
+
+
 def test_coverage_counts_nodes_and_exits_of_all_flows(at, sold):
     coverage = Coverage()
     coverage.add("short", sold.path)

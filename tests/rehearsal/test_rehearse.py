@@ -232,6 +232,17 @@ def test_whoever_answers_must_accept(at):
     assert tried(call) == [("acme-careful", "answered")]
 
 
+def test_of_several_that_ring_the_first_to_answer_talks(at):
+    phones = {"acme-half": {"rings_ms": 5000}, "acme-other": {"rings_ms": 2000}, "acme-one": "busy"}
+    call = play(at, "both", buyers=phones)
+    assert sorted(tried(call)) == [("acme-half", "cancelled"), ("acme-one", "busy"), ("acme-other", "answered")]
+    loser = next(f["e"] for f in call.facts if f["e"].get("cause") == "LOSE_RACE")
+    assert loser["ended_at"] - loser["created_at"] == 2_000_000
+    assert call.cdr.attempts[0].dialed_at == call.cdr.attempts[2].dialed_at
+    call = play(at, "both", buyers={"*": {"rings_ms": 2000, "talks_ms": 50_000, "hangs_up": "caller"}})
+    assert sum(outcome == "answered" for _, outcome in tried(call)) == 1
+
+
 def test_shares_are_those_of_many_calls(at):
     calls = play_all(at, "shares", calls=500)
     few = sum(told(call)[0] == "cut.few" for call in calls)
@@ -298,13 +309,13 @@ CALLS = st.fixed_dictionaries(
             max_size=4,
         ),
         "caller_hangs_up": st.one_of(
-            st.builds(lambda ms: {"after_ms": ms}, st.integers(0, 90_000)),
+            st.builds(lambda ms: {"after_ms": ms}, st.integers(1, 90_000)),
             st.builds(
                 lambda on, ms: {"on": on, "after_ms": ms},
-                st.sampled_from(["answered", "ringing", "connected"]), st.integers(0, 5_000),
+                st.sampled_from(["answered", "ringing", "connected"]), st.integers(1, 5_000),
             ),
             st.builds(lambda node, ms: {"node": node, "after_ms": ms}, st.sampled_from(["wait", "menu", "mail"]),
-                      st.integers(0, 20_000)),
+                      st.integers(1, 20_000)),
         ),
         "counters": st.just({"target:acme-one": 1}),
         "frees": st.just({"target:acme-one": [25_000]}),
@@ -317,7 +328,7 @@ CALLS = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@given(CALLS, st.sampled_from(["short", "long"]))
+@given(CALLS, st.sampled_from(["short", "long", "both"]))
 @settings(max_examples=150, deadline=None)
 def test_whatever_people_do_a_call_ends_replays_and_gives_everything_back(told_of_it, flow):
     if "frees" in told_of_it and "counters" not in told_of_it:

@@ -107,6 +107,14 @@ nodes:
   got_it: {type: return, exit: placed}
   gave_up: {type: return, exit: lost}
 """,
+    "both": f"""
+id: both
+start: sell
+nodes:
+  sell: {{type: route, targets: [acme-half, acme-other, acme-one], together: 3, {_ROUTE}}}
+  full: {{type: hangup, cause: USER_BUSY}}
+  bye: {{type: hangup}}
+""",
     "shares": """
 id: shares
 start: cut
