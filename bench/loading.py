@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -121,7 +122,7 @@ def _child(directory: Path) -> list[dict[str, float]]:
         row = {"load_s": time.monotonic() - began, "load_cpu_s": time.process_time() - cpu}
         gc.enable()
         rest, _ = _ticking(lambda: gevent.sleep(IDLE_S))
-        _change_one_price(config_dir, number)
+        _change_one_weight(config_dir, number)
         before = config.new_call().revision
         ticks, reload_s = _ticking(lambda: reloader.reload("bench"))
         assert config.new_call().revision != before, told
@@ -132,9 +133,9 @@ def _child(directory: Path) -> list[dict[str, float]]:
     return rounds
 
 
-def _change_one_price(config_dir: Path, number: int) -> None:
+def _change_one_weight(config_dir: Path, number: int) -> None:
     path = config_dir / "catalog/buyers/buyer-0.yaml"
-    path.write_text(path.read_text().replace('amount: "4', f'amount: "{5 + number}', 1))
+    path.write_text(re.sub(r"weight: [0-9]+", f"weight: {500 + number}", path.read_text(), count=1))
 
 
 if __name__ == "__main__":

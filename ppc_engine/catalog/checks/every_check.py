@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ppc_engine.catalog.checks import caps, places, terms
+from ppc_engine.catalog.checks import caps, money_caps, places, terms
 from ppc_engine.catalog.checks.case import CatalogCase
 from ppc_engine.values.errors import Issue
 
@@ -29,6 +29,8 @@ WHOLE_CHECKS: tuple[Check, ...] = (
     terms.pays_more_than_earned,
     terms.pays_before_earned,
     caps.above_the_targets,
+    money_caps.spend_without_bound,
+    money_caps.late_conversions,
     caps.order_without_caps,
     places.never_offered,
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ppc_engine.catalog.checks import caps, places, terms
+from ppc_engine.catalog.checks import caps, money_caps, places, terms
 from ppc_engine.catalog.checks.case import CatalogCase
 from ppc_engine.catalog.checks.every_check import FILE_CHECKS, WHOLE_CHECKS, check_catalog
 from ppc_engine.catalog.load import read_catalog
@@ -194,6 +194,28 @@ FINDINGS = [
         changed(C, "flow: roofing\n", "flow: roofing\norder: most_budget\n"),
         f"{C}:4:1: warning: order: no target of it has caps, so nothing tells them apart "
         "(add some, or choose another order)",
+    ),
+    (
+        money_caps.spend_without_bound,
+        changed(R, 'amount: "20"', "rate: {postback: amount}")
+        | {
+            R: RADIO.replace('amount: "20"', "rate: {postback: amount}").replace(
+                ZONE, ZONE + 'caps: [{spend: "100", per: day}]\n'
+            )
+        },
+        f'{R}:4:9: caps.0.spend: a call under offer "radio-roofing" may cost anything, so nothing can be held '
+        "(add maximum)",
+    ),
+    (
+        money_caps.late_conversions,
+        changed(ACME, "90000}", "90000, when: {any: [{postback: {}}, {length: {ms_min: 600000}}]}}")
+        | {
+            ACME: BUYER.replace("90000}", "90000, when: {any: [{postback: {}}, {length: {ms_min: 600000}}]}}").replace(
+                LA, LA + "    caps: [{calls: 5, per: day, counted: conversion}]\n"
+            )
+        },
+        f'{ACME}:9:12: warning: targets.0.caps.0: counts conversions, but offer "acme-roofing" may be decided long '
+        "after the call: late ones may pass this cap (cap connected calls as well, or take it as it is)",
     ),
     # Places, hours, destinations.
     (
