@@ -190,7 +190,11 @@ def _rules_on_text(
         yield from references.names(document, "targets", "target", targets)
     for document in documents.campaigns:
         yield from rules.campaign_references(document, flows, targets)
-    yield from references.zip_lists(accounts, documents.lists, documents.unread.get(LISTS, ()), known_zips)
+    for document in (*accounts, *documents.campaigns):
+        yield from references.caller_lists(document, documents.lists, documents.unread.get(LISTS, ()))
+    yield from references.zip_lists(
+        (*accounts, *documents.campaigns), documents.lists, documents.unread.get(LISTS, ()), known_zips
+    )
 
 
 def _rules_on_terms(read: ReadCatalog) -> Iterator[Issue]:

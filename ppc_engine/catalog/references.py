@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Iterator
 from pathlib import PurePath
+from typing import Any
 
 from ppc_engine.catalog.issues import quoted
 from ppc_engine.catalog.rules import SUGGESTIONS_MAX, blocks, no_such, text, texts
+from ppc_engine.values.caller_lists import entry_problem
 from ppc_engine.values.document import Document, Path
 from ppc_engine.values.errors import Issue
 
@@ -61,12 +63,38 @@ def zip_lists(
         yield from _bad_zips(listed, known_zips)
 
 
+def caller_lists(document: Document, lists: Iterable[Document], unread: Collection[str]) -> Iterator[Issue]:
+    """Lists of callers that terms name exist, and hold callers."""
+    by_name = {f"lists/{PurePath(listed.file).name}": listed for listed in lists}
+    for path, block in _under(document.data, "caller_list", ()):
+        name = text(block, "name") if isinstance(block, dict) else ""
+        if name and name not in by_name and PurePath(name).stem not in unread:
+            yield document.issue((*path, "name"), no_such("list", name, by_name))
+        bad = [
+            index for index, entry in enumerate(by_name[name].data if name in by_name else ()) if entry_problem(entry)
+        ]
+        for index in bad[:BAD_LINES_MAX]:
+            line, column = by_name[name].places.get((index,), (0, 0))
+            wrong = entry_problem(by_name[name].data[index])
+            yield Issue(file=by_name[name].file, line=line, column=column, message=wrong)
+
+
 def _zip_files(document: Document) -> Iterator[tuple[Path, str]]:
-    for key in ("targets", "offers"):
-        for path, block in blocks(document, key):
-            area = block.get("area")
-            if isinstance(area, dict) and text(area, "zips_file"):
-                yield (*path, "area", "zips_file"), text(area, "zips_file")
+    for path, name in _under(document.data, "zips_file", ()):
+        if isinstance(name, str) and name:
+            yield path, name
+
+
+def _under(data: Any, key: str, path: Path) -> Iterator[tuple[Path, Any]]:
+    """Everything that stands under a key, wherever in a file: terms may nest."""
+    if isinstance(data, dict):
+        for name, inner in data.items():
+            if name == key:
+                yield (*path, name), inner
+            yield from _under(inner, key, (*path, name))
+    elif isinstance(data, list):
+        for index, inner in enumerate(data):
+            yield from _under(inner, key, (*path, index))
 
 
 def _bad_zips(listed: Document, known_zips: Container[str] | None) -> Iterator[Issue]:

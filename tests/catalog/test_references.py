@@ -27,7 +27,22 @@ def test_groups_trunks_and_lists_are_loaded_and_an_area_holds_the_zips_of_its_li
     assert catalog.targets["acme-la"][1].area.zips is catalog.lists["lists/west.txt"]
 
 
+IN_TERMS = 'amount: "40", when: {any: [{caller_list: {name: lists/vip.txt}}, {area: {zips_file: lists/west.txt}}]}'
+
 MISTAKES = [
+    (
+        {**broken(ACME, 'amount: "40"', IN_TERMS), "lists/west.txt": "02134\n"},
+        f'{ACME}:12:85: offers.0.when.any.0.caller_list.name: no list "lists/vip.txt" (did you mean "lists/west.txt"?)',
+    ),
+    (
+        {**broken(ACME, 'amount: "40"', IN_TERMS), "lists/vip.txt": "+13105550100\n"},
+        f'{ACME}:12:116: offers.0.when.any.1.area.zips_file: no list "lists/west.txt" (did you mean "lists/vip.txt"?)',
+    ),
+    (
+        {**broken(ACME, 'amount: "40"', IN_TERMS), "lists/vip.txt": "3105550100\n", "lists/west.txt": "02134\n"},
+        'lists/vip.txt:1:1: "3105550100" is no caller (write a number "+13105550123" '
+        'or the beginning of one "+1310555*")',
+    ),
     (
         {**broken(ACME, AREA, "{zips_file: lists/wset.txt}"), "lists/west.txt": "02134\n"},
         f'{ACME}:7:12: targets.0.area.zips_file: no list "lists/wset.txt" (did you mean "lists/west.txt"?)',
