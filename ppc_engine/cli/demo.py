@@ -111,6 +111,7 @@ def _settings(config_dir: Path, directory: Path, seed: int) -> Settings:
         "PPC_HTTP_PORT": str(_free_port()),
         "PPC_SWITCH_PASSWORD": secret,
         "PPC_SECRET": secret,
+        "PPC_LOOKUP_HOSTS": "",  # A demo asks nobody outside.
         "PPC_LOG_LEVEL": "error",
         "PPC_LOG_FORMAT": "console",
     }
