@@ -34,6 +34,7 @@ OVER_LONGEST_MS = 60_000  # Beyond the longest call, when the switch ended it th
 _REFUSED = {
     "USER_BUSY": "busy", "ALLOTTED_TIMEOUT": "no_answer", "NO_ANSWER": "no_answer", "ORIGINATOR_CANCEL": "no_answer",
     "LOSE_RACE": "no_answer", "PROGRESS_TIMEOUT": "silent", "GATEWAY_DOWN": "gateway_down",
+    "": "gateway_down",
     "INVALID_GATEWAY": "gateway_down", "INVALID_URL": "gateway_down", "CHAN_NOT_IMPLEMENTED": "gateway_down",
 }  # fmt: skip
 _ORDERED = {
@@ -266,10 +267,9 @@ def _ms(start: int, end: int) -> str:
 def _hang_up(facts: Facts, cdr: CDR, path: Sequence[Visit], told: _Told) -> dict[str, str] | None:
     """When the caller gave up; None when they did not, or hung up on a target."""
     ended: Mapping[str, Any] = next((fact["e"] for fact in facts if fact["e"]["k"] == "CallEnded"), {})
-    talked = bool(cdr.attempts) and bool(cdr.attempts[-1].connected_at)
     if not str(ended.get("disposition", "")).startswith("recv_"):
         return None
-    if talked and cdr.attempts[-1].hung_up_by == "caller" and path and not path[-1].exit:
+    if any(attempt.connected_at and attempt.hung_up_by == "caller" for attempt in cdr.attempts):
         return None
     if not path or path[-1].flow:
         return {"after_ms": _ms(cdr.offered_at, cdr.ended_at)}
