@@ -73,20 +73,21 @@ class _Builder:
         return top.path if top.key is None else (*top.path, top.key)
 
     def take(self, event: yaml.Event) -> None:
-        if isinstance(event, _CLOSING):
+        if isinstance(event, yaml.ScalarEvent):  # Most are: they come first.
+            self.count(event)
+            self.check_decoration(event)
+            self.scalar(event, event.value)
+        elif isinstance(event, _CLOSING):
             closed = self.stack.pop()
             self.attach(closed.data)
+        elif isinstance(event, _OPENING):
+            self.count(event)
+            self.check_decoration(event)
+            self.open(event)
         elif isinstance(event, yaml.AliasEvent):
             self.count(event)
             self.refuse(event, f"alias {quoted(f'*{event.anchor}')} is not allowed (write the value out)")
             self.scalar(event, "")
-        elif isinstance(event, (yaml.ScalarEvent, *_OPENING)):
-            self.count(event)
-            self.check_decoration(event)
-            if isinstance(event, yaml.ScalarEvent):
-                self.scalar(event, event.value)
-            else:
-                self.open(event)
 
     def count(self, event: yaml.Event) -> None:
         self.nodes += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from ppc_engine.catalog.caps import Cap
 from ppc_engine.catalog.load import ReadCatalog
@@ -17,7 +18,7 @@ def has_fixed_price(offer: Offer) -> bool:
     return "amount" in offer.model_fields_set
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CatalogCase:
     """``places`` are None where nobody knows them; ``own_numbers`` are our tracking numbers, as far as known."""
 
@@ -57,10 +58,13 @@ class CatalogCase:
     def sellers(self, campaign: Campaign) -> list[tuple[Buyer, Offer]]:
         """Buyers who have a target in the campaign and an offer for it, paused ones too: a pause passes."""
         named = set(campaign.targets)
-        return [
-            (buyer, offer)
-            for _, buyer in self.read.buyers
-            if any(target.id in named for target in buyer.targets)
-            for offer in buyer.offers
-            if offer.campaign == campaign.id
-        ]
+        offered = self._offers_by_campaign.get(campaign.id, [])
+        return [(buyer, offer) for buyer, offer in offered if any(target.id in named for target in buyer.targets)]
+
+    @cached_property
+    def _offers_by_campaign(self) -> dict[str, list[tuple[Buyer, Offer]]]:
+        found: dict[str, list[tuple[Buyer, Offer]]] = {}
+        for _, buyer in self.read.buyers:
+            for offer in buyer.offers:
+                found.setdefault(offer.campaign, []).append((buyer, offer))
+        return found
