@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
 
-from ppc_engine.catalog.model import UniqueCaller
+from ppc_engine.catalog.policies import DAY_US as DAY_US
+from ppc_engine.catalog.policies import UniqueCaller
 
-DAY_US = 86_400_000_000  # Absolute: a day of a duplicate window is 86,400 s whatever the clocks do.
+GROUPS = {"target_group": "target", "campaign_group": "campaign"}  # Their members are what an event has of them.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +40,12 @@ class Occasion:
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """A yes of one side; ``occasion.at`` is the moment the last leaf was met."""
+    """A yes of one side; ``occasion.at`` is the moment the last leaf was met, ``reversed_at`` when all of it was given
+    back, 0 if never."""
 
     side: Literal["buyer", "publisher"]
     occasion: Occasion
+    reversed_at: int = 0
 
 
 @dataclass(slots=True)
@@ -59,36 +62,41 @@ class History:
 
 
 def find_duplicate(
-    rule: UniqueCaller, side: Literal["buyer", "publisher"], call: tuple[int, str], place: str, history: History
+    rule: UniqueCaller,
+    side: Literal["buyer", "publisher"],
+    call: tuple[int, str],
+    place: str | frozenset[str],
+    history: History,
 ) -> Occasion | None:
     """The latest earlier event that makes a call a duplicate under the rule, None when it is unique.
 
     ``call`` is (offered_at, call_id) of the call in question, ``place`` what it has in the rule's scope: the campaign's
-    id, say.
+    id, say, or all targets of its target's groups. A conversion reversed before this call was offered does not count.
     """
     if rule.event == "converted":
-        events = [c.occasion for c in history.conversions if c.side == side]
+        events = [c.occasion for c in history.conversions if c.side == side and not 0 < c.reversed_at <= call[0]]
     else:
         events = history.connections
-    earlier = [event for event in events if event.key < call and getattr(event, rule.scope) == place]
-    window_us = rule.window_days * DAY_US
+    places = place if isinstance(place, frozenset) else (place,)
+    field_name = GROUPS.get(rule.scope, rule.scope)
+    earlier = [event for event in events if event.key < call and getattr(event, field_name) in places]
     if rule.event == "counted":
-        earlier = _counted(earlier, window_us)
-    blocking = [event for event in earlier if _blocks(event, call[0], window_us)]
+        earlier = _counted(earlier, rule)
+    blocking = [event for event in earlier if _blocks(event, call[0], rule)]
     return max(blocking, key=lambda event: (event.at, event.key), default=None)
 
 
-def _blocks(event: Occasion, offered_at: int, window_us: int) -> bool:
+def _blocks(event: Occasion, offered_at: int, rule: UniqueCaller) -> bool:
     """Half-open window forward from the event; an event still to come counts when its call is live now."""
     if event.at <= offered_at:
-        return offered_at < event.at + window_us
-    return offered_at < event.ended_at
+        return offered_at < rule.window_end(event.at)
+    return offered_at < event.ended_at and rule.window != "never"
 
 
-def _counted(events: Iterable[Occasion], window_us: int) -> list[Occasion]:
+def _counted(events: Iterable[Occasion], rule: UniqueCaller) -> list[Occasion]:
     """Connections of calls that were not duplicates of a counted one themselves: repeats do not renew the window."""
     counted: list[Occasion] = []
     for (offered_at, _), own in groupby(sorted(events, key=lambda e: (e.key, e.at)), key=lambda e: e.key):
-        if not any(_blocks(event, offered_at, window_us) for event in reversed(counted)):
+        if not any(_blocks(event, offered_at, rule) for event in reversed(counted)):
             counted.extend(own)
     return counted

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from ppc_engine.billing.history import DAY_US, History, find_duplicate
 from ppc_engine.billing.verdict import Reason, Side
-from ppc_engine.calls.record import CDR, AttemptRecord
-from ppc_engine.catalog.model import Area, Offer, UniqueCaller
+from ppc_engine.calls.record import CDR
+from ppc_engine.catalog.model import Area, UniqueCaller
 from ppc_engine.routing.eligibility import Situation, in_area
 from ppc_engine.values.phone import area_code
 
@@ -35,46 +35,67 @@ def not_connected(outcome: str, attempt: int = 0) -> Reason:
     return Reason(code="not_connected", text=text, measured=outcome, limit="connected", attempt=attempt)
 
 
-def too_short(offer: Offer, attempt: AttemptRecord, *, is_longest: bool) -> Reason | None:
-    """Connected length of one attempt, floored to the ms, compared with >= (semantics.md, "Clocks of a call")."""
-    short_ms = offer.connected_ms_min - attempt.connected_ms
+def too_short(needed_ms: int, length_ms: int, what: str, attempt: int, exact_ms: int | None = None) -> Reason | None:
+    """A length compared with >= (semantics.md, "Clocks of a call"); ``what`` was measured ("connected").
+
+    ``exact_ms`` is the length before it was rounded to whole seconds, where terms say so.
+    """
+    short_ms = needed_ms - length_ms
     if short_ms <= 0:
         return None
-    measured = f"{'longest attempt' if is_longest else 'connected'} {seconds(attempt.connected_ms)}"
+    measured = f"{what} {seconds(length_ms)}"
+    if exact_ms is not None and exact_ms != length_ms:
+        measured = f"{what} {seconds(exact_ms)}, rounded to {seconds(length_ms, whole=True)}"
     return Reason(
         code="too_short",
-        text=f"{measured}, needs {seconds(offer.connected_ms_min, whole=True)}, short by {seconds(short_ms)}",
-        measured=attempt.connected_ms,
-        limit=offer.connected_ms_min,
-        attempt=attempt.number,
+        text=f"{measured}, needs {seconds(needed_ms, whole=True)}, short by {seconds(short_ms)}",
+        measured=length_ms,
+        limit=needed_ms,
+        attempt=attempt,
     )
 
 
-def repeats(rule: UniqueCaller, side: Side, place: str, cdr: CDR, history: History) -> Reason | None:
+def repeats(rule: UniqueCaller, side: Side, place: str | frozenset[str], cdr: CDR, history: History) -> Reason | None:
     """Whether an earlier call of the same caller counts instead of this one, which has ``place`` in the scope."""
-    window_us = rule.window_days * DAY_US
     if not cdr.caller_key:
-        if rule.no_number == "unique":
-            return None
-        text = "duplicate (caller has no number; policy duplicate)"
-        return Reason(code="duplicate", text=text, measured=cdr.caller_kind or "no number", limit=window_us // 1000)
+        return _nameless(rule, cdr)
     event = find_duplicate(rule, side, (cdr.offered_at, cdr.call_id), place, history)
     if event is None:
         return None
     elapsed_ms = (cdr.offered_at - event.at) // 1000
+    window_ms = (rule.window_end(event.at) - event.at) // 1000
     clock = "converted_at" if rule.event == "converted" else "connected_at"
     if event.at <= cdr.offered_at:
-        short_ms = window_us // 1000 - elapsed_ms
-        told = f"{span(elapsed_ms)} since {clock}, needs {rule.window_days} d, short by {span(short_ms)}"
+        told = f"{span(elapsed_ms)} since {clock}, {_needs(rule, window_ms, elapsed_ms)}"
     else:
         told = f"still live then, {clock} {span(-elapsed_ms)} later"
     return Reason(
         code="duplicate",
         text=f"duplicate of call {event.call_id}, {told} (scope {rule.scope})",
         measured=elapsed_ms,
-        limit=window_us // 1000,
+        limit=window_ms,
         earlier_call=event.call_id,
     )
+
+
+def _nameless(rule: UniqueCaller, cdr: CDR) -> Reason | None:
+    """A caller without a number: nobody knows whether it is the same person."""
+    policy = dict(rule.by_kind).get(cdr.caller_kind, rule.no_number)  # type: ignore[call-overload]
+    if policy == "unique":
+        return None
+    text = f"duplicate (caller has no number; policy {policy})"
+    limit = rule.window or rule.window_days * DAY_US // 1000
+    return Reason(code="duplicate", text=text, measured=cdr.caller_kind or "no number", limit=limit)
+
+
+def _needs(rule: UniqueCaller, window_ms: int, elapsed_ms: int) -> str:
+    if rule.window == "forever":
+        return "counts for ever"
+    short = f"short by {span(window_ms - elapsed_ms)}"
+    if rule.calendar is None:
+        return f"needs {rule.window_days} d, {short}"
+    days = "another month" if rule.calendar == "month" else f"{rule.window_days} calendar d"
+    return f"needs {days} ({rule.zone}), {short}"
 
 
 def outside(area: Area, cdr: CDR) -> Reason | None:

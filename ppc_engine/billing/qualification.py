@@ -12,84 +12,57 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ppc_engine.billing.history import Conversion, History, Occasion
-from ppc_engine.billing.leaves import (
-    TEST_CALL,
-    end_estimated,
-    no_offer,
-    not_connected,
-    outside,
-    repeats,
-    too_short,
+from ppc_engine.billing.evidence import NO_EVIDENCE, Evidence, settle
+from ppc_engine.billing.history import DAY_US, Conversion, History, Occasion
+from ppc_engine.billing.leaves import TEST_CALL, end_estimated, no_offer
+from ppc_engine.billing.returns import clawed_back, given_back
+from ppc_engine.billing.telecom import cost_lines
+from ppc_engine.billing.trying import Case, Paid, Tried, choose, try_all
+from ppc_engine.billing.verdict import (
+    PAYOUT_WITHOUT_REVENUE,
+    BillableRecord,
+    Judgement,
+    Part,
+    Reason,
+    Side,
+    Verdict,
 )
-from ppc_engine.billing.rating import amount_micros
-from ppc_engine.billing.verdict import PAYOUT_WITHOUT_REVENUE, BillableRecord, Judgement, Reason, Side, Verdict
 from ppc_engine.calls.record import CDR, AttemptRecord
-from ppc_engine.catalog.model import Catalog, Offer
+from ppc_engine.catalog.model import Catalog
+from ppc_engine.values.money import format_micros
 from ppc_engine.values.phone import normalise
 
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """One call before the qualifier."""
-
-    cdr: CDR
-    history: History
-    tracking_number: str
-
-    def place(self, scope: str, attempt: AttemptRecord | None) -> str:
-        """What this call has in the scope of a duplicate rule; "" for the target of a call that dialled nobody."""
-        if scope == "tracking_number":
-            return self.tracking_number
-        owner = self.cdr if scope in ("campaign", "publisher") else attempt
-        return getattr(owner, scope) if owner is not None else ""
-
-    def conversion(self, side: Side, paid: AttemptRecord, converted_at: int) -> Conversion:
-        """The event that later calls of this caller may be duplicates of."""
-        cdr = self.cdr
-        occasion = Occasion(
-            offered_at=cdr.offered_at,
-            call_id=cdr.call_id,
-            ended_at=cdr.ended_at,
-            at=converted_at,
-            campaign=cdr.campaign,
-            publisher=cdr.publisher,
-            tracking_number=self.tracking_number,
-            buyer=paid.buyer,
-            target=paid.target,
-        )
-        return Conversion(side, occasion)
+TOLD_LATER = frozenset({"postback_late", "postback_no_amount"})  # Worth a note where another rule decided.
 
 
-@dataclass(frozen=True, slots=True)
-class _Tried:
-    """An attempt held against the terms; ``attempt`` is None for a call that dialled nobody."""
-
-    attempt: AttemptRecord | None
-    reasons: tuple[Reason, ...]
-
-    @property
-    def connected_ms(self) -> int:
-        return self.attempt.connected_ms if self.attempt else 0
-
-
-def judge(cdr: CDR, catalog: Catalog, history: History) -> Judgement:
+def judge(
+    cdr: CDR,
+    catalog: Catalog,
+    history: History,
+    evidence: Evidence = NO_EVIDENCE,
+    *,
+    at: int = 0,
+    published_by: int | None = None,
+) -> Judgement:
     """The verdicts on a call. ``catalog`` is of the call's own revision; ``history`` is of its caller key.
 
     ``history`` may hold other calls in any order, later ones and this one included: only earlier ones are looked at.
+    ``at`` (UTC microseconds) is the instant by which deadlines of signals have passed: what is not known by then stays
+    open. ``published_by`` lets terms hold that were published after the call was offered, when it is judged again.
     """
-    case = _Case(cdr, history, tracking_number(cdr.dialed_number))
+    settled, notes = settle(cdr, evidence.settlements)
+    case = Case(
+        cdr=settled, catalog=catalog, history=history, evidence=evidence, at=at, published_by=published_by,
+        tracking_number=tracking_number(cdr.dialed_number),
+    )  # fmt: skip
     records: list[tuple[BillableRecord, Conversion | None]] = []
-    sold = [attempt for attempt in cdr.attempts if attempt.buyer]  # A destination of our own buys nothing.
+    sold = [attempt for attempt in settled.attempts if attempt.buyer]  # A destination of our own buys nothing.
     for buyer in sorted({attempt.buyer for attempt in sold}):
         own = [attempt for attempt in sold if attempt.buyer == buyer]
-        records.append(_judge_side(case, "buyer", buyer, catalog.buyer_offer(buyer, cdr.campaign), own))
+        records.append(_judge_side(case, "buyer", buyer, own, notes))
     if cdr.publisher:
-        offer = catalog.publisher_offer(cdr.publisher, cdr.campaign)
-        record, conversion = _judge_side(case, "publisher", cdr.publisher, offer, sold)
-        if record.verdict == "yes" and not any(buyers.verdict == "yes" for buyers, _ in records):
-            record = replace(record, flags=(PAYOUT_WITHOUT_REVENUE,))
-        records.append((record, conversion))
+        case.buyers = tuple(record for record, _ in records)
+        records.append(_judge_side(case, "publisher", cdr.publisher, sold, notes))
     campaign = catalog.campaigns.get(cdr.campaign)
     return Judgement(
         offered_at=cdr.offered_at,
@@ -102,6 +75,7 @@ def judge(cdr: CDR, catalog: Catalog, history: History) -> Judgement:
         currency=campaign.currency if campaign else "",
         records=tuple(record for record, _ in records),
         conversions=tuple(conversion for _, conversion in records if conversion),
+        costs=() if cdr.test or _is_estimated(settled) else cost_lines(settled, catalog),
     )
 
 
@@ -110,75 +84,155 @@ def tracking_number(dialed_number: str) -> str:
     return normalise(dialed_number) or dialed_number
 
 
+def _is_estimated(cdr: CDR) -> bool:
+    return cdr.end_estimated or any(attempt.end_estimated for attempt in cdr.attempts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a side comes to, before it is written down."""
+
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    paid: tuple[Paid, ...] = ()
+    deadline: int = 0
+    notes: tuple[Reason, ...] = ()
+
+
 def _judge_side(
-    case: _Case, side: Side, party: str, offer: Offer | None, attempts: Sequence[AttemptRecord]
+    case: Case, side: Side, party: str, attempts: Sequence[AttemptRecord], notes: tuple[Reason, ...]
 ) -> tuple[BillableRecord, Conversion | None]:
-    """One party's record: the highest of its attempts, ties to the earlier one; amounts are fixed, so the earliest."""
+    """One party's record: its best rule on its best attempt, and the rules that add to it."""
     cdr = case.cdr
-    tried = _try_all(case, side, offer, attempts)
+    tried = try_all(case, side, party, attempts)
     nearest = min(tried, key=lambda t: (len(t.reasons), -t.connected_ms))
-    # Every attempt that a buyer had is told; the publisher is judged once, on the attempt that came nearest.
-    reasons = _without_repeats(tried if side == "buyer" else [nearest])
-    verdict: Verdict = "no"
-    paid = None
-    if cdr.test:
-        reasons = (TEST_CALL,)
-    elif offer is None:
-        reasons = (no_offer(side, party, cdr.campaign),)
-    elif cdr.end_estimated or any(attempt.end_estimated for attempt in cdr.attempts):
-        verdict, reasons = "review", (end_estimated(cdr), *reasons)
-    elif (paid := next((t.attempt for t in tried if not t.reasons), None)) is not None:
-        verdict, reasons = "yes", ()
-    shown = paid or nearest.attempt
-    is_repeat = any(reason.code == "duplicate" for reason in nearest.reasons)
-    converted_at = paid.connected_at + offer.connected_ms_min * 1000 if paid and offer else 0
+    said = _say(case, side, party, tried, nearest)
+    if not said.paid:
+        return _unpaid(case, side, party, nearest, replace(said, notes=(*notes, *said.notes))), None
+    first = said.paid[0]
+    attempt, offer = first.attempt, first.offer
+    amount = sum(paid.amount_micros for paid in said.paid)
     record = BillableRecord(
         side=side,
         party=party,
-        offer=offer.id if offer else "",
-        verdict=verdict,
-        amount_micros=amount_micros(offer) if paid and offer else 0,
-        attempt_number=paid.number if paid else None,
-        converted_at=converted_at,
-        connected_at=shown.connected_at if shown else 0,
-        is_counted=bool(shown and shown.connected_at) and not is_repeat and not cdr.test,
-        target=shown.target if shown else "",
-        reasons=reasons,
+        offer=offer.id,
+        verdict="yes",
+        amount_micros=amount,
+        attempt_number=attempt.number,
+        converted_at=first.converted_at,
+        connected_at=attempt.connected_at,
+        is_counted=_is_counted(attempt, nearest, cdr),
+        target=attempt.target,
+        rule=first.rule.id,
+        offer_version=offer.version,
+        override=first.by,
+        deadline=said.deadline,
+        approved_at=first.converted_at + offer.hold_days * DAY_US if side == "publisher" and offer.hold_days else 0,
+        parts=_parts(said.paid) if len(said.paid) > 1 else (),
+        notes=(*notes, *said.notes),
     )
-    return record, case.conversion(side, paid, converted_at) if paid else None
+    reversed_at = 0
+    if case.evidence.returns:
+        record, reversed_at = _after_returns(case, record, first)
+    if side == "publisher" and not reversed_at and not _is_earned(case):
+        record = replace(record, flags=(PAYOUT_WITHOUT_REVENUE,))
+    return record, replace(_conversion(case, side, attempt, first.converted_at), reversed_at=reversed_at)
 
 
-def _try_all(case: _Case, side: Side, offer: Offer | None, attempts: Sequence[AttemptRecord]) -> list[_Tried]:
-    """Every attempt that connected; where none did, every attempt of a buyer, or the call as a whole."""
-    connected = [attempt for attempt in attempts if attempt.connected_at]
-    if not connected and side == "publisher":
-        return [_Tried(None, _leaves(case, side, offer, None))]
-    longest = max(connected, key=lambda a: a.connected_ms) if len(connected) > 1 and side == "publisher" else None
-    return [_Tried(a, _leaves(case, side, offer, a, is_longest=a is longest)) for a in connected or attempts]
+def _is_earned(case: Case) -> bool:
+    """Whether some buyer pays for the call, and has not given all of it back."""
+    return any(b.verdict == "yes" and (b.net_micros or not b.returned_micros) for b in case.buyers)
 
 
-def _leaves(
-    case: _Case, side: Side, offer: Offer | None, attempt: AttemptRecord | None, *, is_longest: bool = False
-) -> tuple[Reason, ...]:
-    """The reasons that this attempt fails for. ``is_longest`` of several that the publisher may be paid for."""
+def _after_returns(case: Case, record: BillableRecord, first: Paid) -> tuple[BillableRecord, int]:
+    if record.side == "buyer":
+        return given_back(record, case.evidence.returns)
+    return clawed_back(record, first.offer, first.rule, case.buyers, case.evidence.returns)
+
+
+def _say(case: Case, side: Side, party: str, tried: Sequence[Tried], nearest: Tried) -> _Said:
     cdr = case.cdr
-    if offer is None:
-        return ()
-    found: list[Reason | None] = []
-    if attempt is None:
-        found.append(not_connected("sold_to_nobody" if cdr.outcome == "connected" else cdr.outcome))
-    elif not attempt.connected_at:
-        found.append(not_connected(attempt.outcome, attempt.number))
-    else:
-        found.append(too_short(offer, attempt, is_longest=is_longest))
-    if offer.unique_caller is not None:
-        place = case.place(offer.unique_caller.scope, attempt)
-        found.append(repeats(offer.unique_caller, side, place, cdr, case.history))
-    if offer.area is not None:
-        found.append(outside(offer.area, cdr))
-    return tuple(reason for reason in found if reason is not None)
+    # Every attempt that a buyer had is told; the publisher is judged once, on the attempt that came nearest.
+    reasons = _without_repeats(tried if side == "buyer" else [nearest])
+    if cdr.test:
+        return _Said("no", (TEST_CALL,))
+    if all(one.won is None and one.pin is None for one in tried):
+        return _Said("no", (no_offer(side, party, cdr.campaign),))
+    if _is_estimated(cdr):
+        return _Said("review", (end_estimated(cdr), *reasons))
+    if case.evidence.doubts and not case.evidence.settlements:
+        return _Said("review", (*case.evidence.doubts, *reasons))
+    paid = choose(tried)
+    deadline = min((d for one in tried for d in one.deadlines), default=0)
+    if paid:
+        return _Said("yes", (), paid, deadline, _kept(tried, paid))
+    pending = [one for one in tried if one.is_open]
+    if pending:
+        return _Said("pending", _without_repeats(pending), (), deadline)
+    return _Said("no", reasons)
 
 
-def _without_repeats(tried: Sequence[_Tried]) -> tuple[Reason, ...]:
+def _unpaid(case: Case, side: Side, party: str, nearest: Tried, said: _Said) -> BillableRecord:
+    won, shown = nearest.won, nearest.attempt
+    return BillableRecord(
+        side=side,
+        party=party,
+        offer=won.offer.id if won else "",
+        verdict=said.verdict,
+        connected_at=shown.connected_at if shown else 0,
+        is_counted=_is_counted(shown, nearest, case.cdr),
+        target=shown.target if shown else "",
+        reasons=said.reasons,
+        offer_version=won.offer.version if won else 1,
+        override=won.by if won else "",
+        deadline=said.deadline,
+        notes=said.notes,
+    )
+
+
+def _is_counted(shown: AttemptRecord | None, nearest: Tried, cdr: CDR) -> bool:
+    is_repeat = any(reason.code == "duplicate" for reason in nearest.reasons)
+    return bool(shown and shown.connected_at) and not is_repeat and not cdr.test
+
+
+def _parts(paid: Sequence[Paid]) -> tuple[Part, ...]:
+    return tuple(
+        Part(rule=one.rule.id, attempt_number=one.attempt.number, amount_micros=one.amount_micros) for one in paid
+    )
+
+
+def _kept(tried: Sequence[Tried], paid: Sequence[Paid]) -> tuple[Reason, ...]:
+    """Signals that changed nothing: what they report is not above what is paid, or came too late."""
+    notes = []
+    base = next((one.amount_micros for one in paid if not one.rule.adds), 0)
+    for other in (one for t in tried for one in t.paid):
+        if other not in paid and other.rule.rate.postback is not None and not other.rule.adds:
+            text = f"signal kept: {format_micros(other.amount_micros)} is not above {format_micros(base)}"
+            number = other.attempt.number
+            notes.append(
+                Reason(code="signal_kept", text=text, measured=other.amount_micros, limit=base, attempt=number)
+            )
+    late = (reason for t in tried for reason in t.reasons if reason.code in TOLD_LATER)
+    return tuple(dict.fromkeys((*notes, *late)))
+
+
+def _conversion(case: Case, side: Side, paid: AttemptRecord, converted_at: int) -> Conversion:
+    """The event that later calls of this caller may be duplicates of."""
+    cdr = case.cdr
+    occasion = Occasion(
+        offered_at=cdr.offered_at,
+        call_id=cdr.call_id,
+        ended_at=cdr.ended_at,
+        at=converted_at,
+        campaign=cdr.campaign,
+        publisher=cdr.publisher,
+        tracking_number=case.tracking_number,
+        buyer=paid.buyer,
+        target=paid.target,
+    )
+    return Conversion(side, occasion)
+
+
+def _without_repeats(tried: Sequence[Tried]) -> tuple[Reason, ...]:
     """The reasons of several attempts in order; one that is about the call as a whole is told once."""
     return tuple(dict.fromkeys(reason for t in tried for reason in t.reasons))

@@ -24,7 +24,7 @@ class Reason:
     """One leaf of the terms that was not met. Lengths and spans are in ms; ``text`` says it all to a person.
 
     ``attempt`` is the attempt that was measured, 0 for the call as a whole. ``earlier_call`` is the call_id that a
-    duplicate repeats, "" for any other reason.
+    duplicate repeats, "" for any other reason. ``rule`` names the rule of an offer that has several.
     """
 
     code: str
@@ -33,6 +33,7 @@ class Reason:
     limit: int | str
     attempt: int = 0
     earlier_call: str = ""
+    rule: str = ""
 
     def to_plain(self) -> dict[str, Any]:
         """As stored: a JSON object without the fields that say nothing."""
@@ -46,7 +47,28 @@ class Reason:
             plain["attempt"] = self.attempt
         if self.earlier_call:
             plain["earlier_call"] = self.earlier_call
+        if self.rule:
+            plain["rule"] = self.rule
         return plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One posting of a record whose offer has rules that add: each rule pays at most once a call."""
+
+    rule: str
+    attempt_number: int
+    amount_micros: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostLine:
+    """What a carrier charges for one leg: "in" is the caller's, else the number of the attempt."""
+
+    leg: str
+    carrier: str
+    length_ms: int
+    cost_micros: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +77,11 @@ class BillableRecord:
 
     ``target`` and ``connected_at`` are those of the attempt that is paid for, else of the one that came nearest.
     ``converted_at`` is the moment the last leaf was met, 0 unless the verdict is yes.
+
+    ``rule`` and ``override`` say which rule and which terms won ("" for the only rule, and for the party's own terms);
+    ``parts`` are the postings when there are several. ``deadline`` is when an open leaf is decided, 0 when none is.
+    ``returned_micros`` of the amount was given back. ``approved_at`` is the end of the payout hold, 0 without one.
+    ``notes`` are facts that did not decide: a settled length, a signal that came too late.
     """
 
     side: Side
@@ -69,6 +96,19 @@ class BillableRecord:
     target: str = ""
     reasons: tuple[Reason, ...] = ()
     flags: tuple[str, ...] = ()
+    rule: str = ""
+    offer_version: int = 1
+    override: str = ""
+    deadline: int = 0
+    returned_micros: int = 0
+    approved_at: int = 0
+    parts: tuple[Part, ...] = ()
+    notes: tuple[Reason, ...] = ()
+
+    @property
+    def net_micros(self) -> int:
+        """What is left of the amount."""
+        return self.amount_micros - self.returned_micros
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +125,7 @@ class Judgement:
     currency: str
     records: tuple[BillableRecord, ...]
     conversions: tuple[Conversion, ...]
+    costs: tuple[CostLine, ...] = ()
 
     @property
     def key(self) -> CallKey:
@@ -103,10 +144,15 @@ class Judgement:
 
     @property
     def margin_micros(self) -> int:
-        """Revenue less payout; always computed, never stored as terms."""
-        return self.revenue_micros - self.payout_micros
+        """Revenue less payout and telecom cost; always computed, never stored as terms."""
+        return self.revenue_micros - self.payout_micros - self.cost_micros
+
+    @property
+    def cost_micros(self) -> int:
+        """What the carriers charge: the sum of the legs."""
+        return sum(line.cost_micros for line in self.costs)
 
 
 def total_micros(records: tuple[BillableRecord, ...], side: Side) -> int:
-    """The sum of one side's postings."""
-    return sum(record.amount_micros for record in records if record.side == side)
+    """The sum of one side's postings, without what was given back."""
+    return sum(record.net_micros for record in records if record.side == side)

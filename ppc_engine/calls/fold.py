@@ -98,6 +98,8 @@ def build_cdr(call_id: str, facts: Facts) -> CDR:
         hangup_cause=ended.get("cause", ""),
         hung_up_by=_call_hung_up_by(facts, ended, attempts),
         end_estimated=bool(outcome.get("estimated")) or not ended,
+        attestation=opened.get("attestation", ""),
+        tags=dict(opened.get("tags", {})),
         attempts=tuple(attempts),
     )
 

@@ -6,7 +6,7 @@ floor((end - start) / 1000) ms (semantics.md, "Clocks of a call").
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 ATTEMPT_OUTCOMES = ("answered", "busy", "no_answer", "rejected", "unreachable", "failed", "cancelled")
 CALL_OUTCOMES = (
@@ -42,7 +42,10 @@ class AttemptRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CDR:
-    """One call, from park to hang-up. ``caller_key`` is the E.164 number when ``caller_kind`` is valid, else ""."""
+    """One call, from park to hang-up. ``caller_key`` is the E.164 number when ``caller_kind`` is valid, else "".
+
+    ``attestation`` is A, B, C or "", ``tags`` are those that a trusted trunk brought.
+    """
 
     call_id: str
     call_token: str
@@ -77,4 +80,6 @@ class CDR:
     hangup_cause: str
     hung_up_by: str
     end_estimated: bool
+    attestation: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
     attempts: tuple[AttemptRecord, ...]

@@ -111,13 +111,14 @@ def _judge_batch(run: _Run, batch: BillingBatch, cdrs: Sequence[CDR]) -> None:
     in_force: InForce = batch.in_force([_key(cdr) for cdr in later])
     _recall(run, histories, in_force)
     written: list[tuple[int, Judgement]] = []
+    at = run.now_us()
     for cdr in sorted(new + later, key=_key):
         catalog = run.terms(cdr.revision)
         if catalog is None:
             run.summary.without_terms[cdr.revision] += 1
             continue
         history = histories.get(cdr.caller_key) or History()
-        judgement = judge(cdr, catalog, history)
+        judgement = judge(cdr, catalog, history, at=at)
         history.replace(judgement.key, judgement.conversions)
         version, before = in_force.get(judgement.key, (0, None))
         if before != judgement.records:

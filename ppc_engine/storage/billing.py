@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 import orjson
@@ -19,7 +19,7 @@ from sqlalchemy.sql import ColumnElement
 
 from ppc_engine.billing.history import Conversion, History, Occasion
 from ppc_engine.billing.qualification import tracking_number
-from ppc_engine.billing.verdict import BillableRecord, CallKey, Judgement, Reason
+from ppc_engine.billing.verdict import BillableRecord, CallKey, Judgement, Part, Reason
 from ppc_engine.calls.record import CDR
 from ppc_engine.catalog.model import Catalog
 from ppc_engine.ports import BillingBatch
@@ -224,6 +224,8 @@ def _record(row: Any) -> BillableRecord:
     values["is_counted"] = bool(values["is_counted"])
     values["reasons"] = tuple(Reason(**plain) for plain in orjson.loads(values["reasons"]))
     values["flags"] = tuple(orjson.loads(values["flags"]))
+    values["parts"] = tuple(Part(**plain) for plain in orjson.loads(values["parts"]))
+    values["notes"] = tuple(Reason(**plain) for plain in orjson.loads(values["notes"]))
     return BillableRecord(**values)
 
 
@@ -240,6 +242,8 @@ def _call_row(version: int, judgement: Judgement, qualified_at: int) -> dict[str
         "payout_micros": judgement.payout_micros,
         "margin_micros": judgement.margin_micros,
         "currency": judgement.currency,
+        "cost_micros": judgement.cost_micros,
+        "costs": orjson.dumps([asdict(line) for line in judgement.costs]).decode(),
     }
 
 
@@ -256,4 +260,6 @@ def _record_row(version: int, judgement: Judgement, record: BillableRecord) -> d
         "is_counted": int(record.is_counted),
         "reasons": orjson.dumps([reason.to_plain() for reason in record.reasons]).decode(),
         "flags": orjson.dumps(record.flags).decode(),
+        "parts": orjson.dumps([asdict(part) for part in record.parts]).decode(),
+        "notes": orjson.dumps([note.to_plain() for note in record.notes]).decode(),
     }

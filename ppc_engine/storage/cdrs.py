@@ -24,7 +24,7 @@ ATTEMPT_KEYS_MAX = 400  # Older SQLites take 999 values in a statement, and a ke
 
 _CALL_COLUMNS = tuple(column.name for column in calls.columns)
 _ATTEMPT_COLUMNS = tuple(column.name for column in attempts.columns if column.name not in ("offered_at", "call_id"))
-_SUB_IDS = _CALL_COLUMNS.index("sub_ids")
+_SUB_IDS, _TAGS = _CALL_COLUMNS.index("sub_ids"), _CALL_COLUMNS.index("tags")
 _KNOWN = select(calls.c.call_id).where(calls.c.call_id.in_(bindparam("call_ids", expanding=True)))
 _call_values = attrgetter(*_CALL_COLUMNS)
 _attempt_values = attrgetter(*_ATTEMPT_COLUMNS)
@@ -115,6 +115,7 @@ class SQLCDRStore:
             written.add(cdr.call_id)  # The same call may be in a batch twice, after a restart.
             row = list(_call_values(cdr))
             row[_SUB_IDS] = orjson.dumps(cdr.sub_ids).decode()
+            row[_TAGS] = orjson.dumps(cdr.tags).decode()
             call_rows.append(tuple(row))
             key = (cdr.offered_at, cdr.call_id)
             attempt_rows += [(*key, *_attempt_values(attempt)) for attempt in cdr.attempts]
@@ -174,10 +175,12 @@ def read_cdrs(connection: Connection, query: Select[Any]) -> list[CDR]:
     """The calls that a query over the calls table selects, in its order, with their attempts."""
     rows = connection.execute(query).mappings().all()
     tries = _read_attempts(connection, [(row["offered_at"], row["call_id"]) for row in rows])
-    return [
-        CDR(**{**row, "sub_ids": orjson.loads(row["sub_ids"])}, attempts=tuple(tries.get(row["call_id"], ())))
-        for row in rows
-    ]
+    return [CDR(**{**row, **_read_texts(row)}, attempts=tuple(tries.get(row["call_id"], ()))) for row in rows]
+
+
+def _read_texts(row: Any) -> dict[str, Any]:
+    """The columns that hold JSON."""
+    return {name: orjson.loads(row[name]) for name in ("sub_ids", "tags")}
 
 
 def _read_attempts(connection: Connection, keys: Sequence[tuple[int, str]]) -> dict[str, list[AttemptRecord]]:

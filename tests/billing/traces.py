@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from ppc_engine.billing.history import History, Occasion
 from ppc_engine.billing.qualification import judge, tracking_number
-from ppc_engine.billing.verdict import BillableRecord, Reason
+from ppc_engine.billing.verdict import BillableRecord, Part, Reason
 from ppc_engine.calls.record import CDR, AttemptRecord
 from ppc_engine.catalog.model import Buyer, Campaign, Catalog, Offer, Publisher, Target, UniqueCaller
 from ppc_engine.storage.database import reading
@@ -170,7 +170,7 @@ def judge_all(terms, calls):
     histories = defaultdict(History)
     for cdr in calls:
         if cdr.caller_key and not cdr.test:
-            histories[cdr.caller_key].connections.extend(_connections(cdr))
+            histories[cdr.caller_key].connections.extend(connections(cdr))
     judged = {}
     for cdr in sorted(calls, key=lambda cdr: (cdr.offered_at, cdr.call_id)):
         judgement = judge(cdr, terms, histories[cdr.caller_key] if cdr.caller_key else History())
@@ -180,7 +180,7 @@ def judge_all(terms, calls):
     return judged
 
 
-def _connections(cdr):
+def connections(cdr):
     for attempt in cdr.attempts:
         if attempt.connected_at:
             yield Occasion(
@@ -218,6 +218,8 @@ def stored(engine):
             plain["is_counted"] = bool(plain["is_counted"])
             plain["reasons"] = tuple(Reason(**reason) for reason in json.loads(row["reasons"]))
             plain["flags"] = tuple(json.loads(row["flags"]))
+            plain["parts"] = tuple(Part(**part) for part in json.loads(row["parts"]))
+            plain["notes"] = tuple(Reason(**note) for note in json.loads(row["notes"]))
             records[row["call_id"], row["version"]].append(BillableRecord(**plain))
     return {
         row.call_id: Stored(
