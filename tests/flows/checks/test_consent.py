@@ -68,3 +68,13 @@ def test_always_without_a_prompt_never_records():
     assert told(recorded_untold, flow("x", "hello", HELLO, record(", consent: always"), SELL, BYE)) == [
         "x.yaml:5:3: nodes.rec: never records: there is no prompt to ask with (add consent_prompt)"
     ]
+
+
+def test_a_prompt_on_one_of_two_ways_is_not_enough():
+    split = "split: {type: split, shares: {told: 1, not: 1}, exits: {told: notice, not: rec}}"
+    notice = "notice: {type: play, prompt: notice, exits: {done: rec}}"
+    given = record(", consent: given_earlier")
+    assert (
+        len(told(recorded_untold, flow("x", "hello", HELLO.replace("rec", "split"), split, notice, given, SELL, BYE)))
+        == 1
+    )

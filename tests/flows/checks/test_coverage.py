@@ -97,3 +97,23 @@ def test_a_trusted_trunk_may_bring_the_zip():
 
 def test_a_node_whose_targets_are_all_paused():
     assert missed(DIRECT, ", paused: true") == ["every target here is paused (resume one)"]
+
+
+def test_who_comes_when_the_flow_is_closed_needs_a_target_of_the_night():
+    hours = f"hours: {{type: open_hours, hours: {{zone: UTC, {WEEKDAYS}}}, exits: {{open: day, closed: night}}}}"
+    day = f"day: {{type: route, targets: [t0], exits: {{{SOLD}}}}}"
+    night = f"night: {{type: route, targets: [t1], exits: {{{SOLD}}}}}"
+    nights = WEEKDAYS.replace('"09:00-17:00"', '"00:00-09:00", "17:00-24:00"')
+    weekend = 'saturday: ["00:00-24:00"], sunday: ["00:00-24:00"]'
+    text = flow("x", "hours", hours, day, night, BYE)
+    open_by_day = f", hours: {{zone: UTC, {WEEKDAYS}}}"
+    assert missed(text, open_by_day, f", hours: {{zone: UTC, {nights}, {weekend}}}") == []
+    assert "Sat-Sun" in missed(text, open_by_day, f", hours: {{zone: UTC, {nights}}}")[0]
+
+
+def test_callers_of_two_ways_are_both_looked_for():
+    cases = "cases: {west: [CA], south: [TX]}, exits: {west: sell, south: sell, no_match: bye}"
+    by_state = f"by_state: {{type: match, on: state, {cases}}}"
+    text = flow("x", "hello", HELLO, ASK.replace("sell", "by_state"), by_state, SELL, BYE)
+    assert "all 1 ZIP of TX (" in missed(text, ", area: {states: [CA]}")[0]
+    assert missed(text, ", area: {states: [CA]}", ", area: {states: [TX]}") == []

@@ -60,3 +60,10 @@ def test_waiting_in_a_queue_comes_before_the_ringing():
     text = flow("x", "hello", hello, hold, BYE) + "patience_ms_max: 229999\n"
     assert "(longest: hold 225 s, hello 5 s;" in told(too_long, text, catalog=CATALOG)[0]
     assert told(too_long, text.replace("229999", "230000"), catalog=CATALOG) == []
+
+
+def test_of_two_ways_the_longer_counts():
+    split = "split: {type: split, shares: {short: 1, long: 1}, exits: {short: sell, long: play}}"
+    text = flow("x", "hello", HELLO.replace("ask", "split"), split, PLAY, SELL, BYE) + "patience_ms_max: 181999\n"
+    assert len(told(too_long, text, catalog=CATALOG, prompt_ms={"menu": 12_000})) == 1
+    assert told(too_long, text.replace("181999", "182000"), catalog=CATALOG, prompt_ms={"menu": 12_000}) == []

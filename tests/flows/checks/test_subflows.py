@@ -187,3 +187,16 @@ def test_patience_and_coverage_look_into_sub_flows_and_behind_gotos():
     assert told(uncovered, *flows, catalog=catalog) == []
     silent = (flows[0], flow("sub", "ok", OK), flows[2])
     assert [line.split(": ")[0] for line in told(uncovered, *silent, catalog=catalog)] == ["sale.yaml:4:3"]
+
+
+def test_an_answer_on_one_of_two_ways_is_not_enough():
+    split = "split: {type: split, shares: {first: 1, second: 1}, exits: {first: hello, second: play}}"
+    hello = "hello: {type: answer, exits: {done: play}}"
+    play = "play: {type: play, prompt: p, exits: {done: bye}}"
+    assert [line.split(": ")[0] for line in refused(flow("x", "split", split, hello, play, BYE))] == ["x.yaml:6:3"]
+
+
+def test_a_loop_of_a_sub_flow_that_can_return_is_no_dead_end():
+    hello = "hello: {type: answer, exits: {done: call}}"
+    ask = "ask: {type: collect_zip, prompt: p, exits: {ok: ok, zip_failed: ask}}"
+    assert told(dead_ends, flow("a", "hello", hello, CALL, BYE), flow("sub", "ask", ask, OK)) == []
