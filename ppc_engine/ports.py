@@ -235,6 +235,9 @@ class BillingStore(Protocol):
     def pending(self, after: CallKey, since: int, until: int, limit: int) -> list[CDR]:
         """The next calls that wait to be judged, in the order of (offered_at, call_id)."""
 
+    def post_unposted(self, limit: int, at: int) -> int:
+        """Bring calls whose version in force is not in the ledger into it, the oldest first; how many they were."""
+
     def batch(self, *, writes: bool) -> AbstractContextManager[BillingBatch]:
         """A transaction, committed at the end of the block; one that writes has the store for itself."""
 

@@ -81,6 +81,7 @@ def _plain(summary: QualifySummary, waiting: int, dry_run: bool) -> dict[str, An
         "dry_run": dry_run,
         "judged": summary.judged,
         "corrected": summary.corrected,
+        "posted": summary.posted,
         "waiting": waiting,
         "verdicts": verdicts,
         "money": {
@@ -106,6 +107,8 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
     for currency, sums in told["money"].items():
         amounts = ", ".join(f"{name.removesuffix('_micros')} {format_micros(micros)}" for name, micros in sums.items())
         yield f"{currency}: {amounts}"
+    if told["posted"]:
+        yield f"{_calls(told['posted'])} of before brought into the ledger"
     if told["waiting"]:
         yield f"{_calls(told['waiting'])} waiting for an older call that is still live"
 

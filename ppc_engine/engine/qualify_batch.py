@@ -29,13 +29,17 @@ InForce = dict[CallKey, tuple[int, tuple[BillableRecord, ...]]]
 
 @dataclass(slots=True)
 class QualifySummary:
-    """What a run did. Money is the change that the run made, by currency: [revenue, payout] in micros."""
+    """What a run did. Money is the change that the run made, by currency: [revenue, payout] in micros.
+
+    ``posted`` counts calls that were judged before there was a ledger and came into it now.
+    """
 
     judged: int = 0
     corrected: int = 0
     verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)
     money: dict[str, list[int]] = field(default_factory=dict)
     without_terms: Counter[str] = field(default_factory=Counter)
+    posted: int = 0
 
     def count(self, judgement: Judgement, before: tuple[BillableRecord, ...] | None) -> None:
         """Take in one judgement that is new, or that differs from what was in force before."""
@@ -83,6 +87,8 @@ def qualify(
     and counted. ``progress`` is told (calls done, calls in all) after every batch. A dry run writes nothing.
     """
     run = _Run(terms, now_us, dry_run)
+    while not dry_run and (posted := store.post_unposted(batch_calls, now_us())):
+        run.summary.posted += posted
     total = store.count_pending(since, until) if progress else 0
     done, after = 0, _BEFORE_ALL
     while cdrs := store.pending(after, since, until, batch_calls):

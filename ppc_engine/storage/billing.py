@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, and_, exists, func, insert, select, t
 from sqlalchemy.sql import ColumnElement
 
 from ppc_engine.billing.history import Conversion, History, Occasion
+from ppc_engine.billing.ledger import JudgedCall
 from ppc_engine.billing.qualification import tracking_number
 from ppc_engine.billing.verdict import BillableRecord, CallKey, Judgement, Part, Reason
 from ppc_engine.calls.record import CDR
@@ -26,8 +27,9 @@ from ppc_engine.ports import BillingBatch
 from ppc_engine.storage.catalog_files import catalog_from_revision
 from ppc_engine.storage.cdrs import read_cdrs
 from ppc_engine.storage.database import reading, writing
+from ppc_engine.storage.ledger import cost_lines, mark_posted, post_judged
 from ppc_engine.storage.revisions import load_revision
-from ppc_engine.storage.schema import attempts, billable_records, calls, qualified_calls, watermarks
+from ppc_engine.storage.schema import UNPOSTED, attempts, billable_records, calls, qualified_calls, watermarks
 
 KEYS_MAX = 400  # Calls or callers in one query: older SQLite allows 999 values, and a call is two.
 CATALOGS_KEPT = 32  # Calls of one batch are minutes apart; few revisions are in use at a time.
@@ -94,6 +96,10 @@ class SQLBillingStore:
         with reading(self._engine) as connection:
             return read_cdrs(connection, query)
 
+    def post_unposted(self, limit: int, at: int) -> int:
+        with writing(self._engine) as connection:
+            return _post_unposted(connection, limit, at)
+
     @contextmanager
     def batch(self, *, writes: bool) -> Iterator[BillingBatch]:
         with (writing if writes else reading)(self._engine) as connection:
@@ -133,23 +139,14 @@ class _SQLBatch:
         return found
 
     def in_force(self, asked: Collection[CallKey]) -> dict[CallKey, tuple[int, tuple[BillableRecord, ...]]]:
-        found: dict[CallKey, tuple[int, tuple[BillableRecord, ...]]] = {}
-        for some in _portions(asked):
-            versions = select(qualified_calls.c.offered_at, qualified_calls.c.call_id, qualified_calls.c.version)
-            for row in self._connection.execute(versions.where(_is_one_of(qualified_calls, some))):
-                found[row.offered_at, row.call_id] = (row.version, ())
-            query = select(billable_records).where(_is_one_of(billable_records, some))
-            for row in self._connection.execute(query.order_by(billable_records.c.side, billable_records.c.party)):
-                version, records = found[row.offered_at, row.call_id]
-                if row.version == version:
-                    found[row.offered_at, row.call_id] = (version, (*records, _record(row)))
-        return found
+        return records_in_force(self._connection, asked)
 
     def write(self, judgements: Iterable[tuple[int, Judgement]], qualified_at: int) -> None:
         new: list[dict[str, Any]] = []
         corrections: list[dict[str, Any]] = []
         records: list[dict[str, Any]] = []
-        for version, judgement in judgements:
+        listed = list(judgements)
+        for version, judgement in listed:
             (new if version == 1 else corrections).append(_call_row(version, judgement, qualified_at))
             records += [_record_row(version, judgement, record) for record in judgement.records]
         if new:
@@ -158,6 +155,9 @@ class _SQLBatch:
             self._correct(row)
         if records:
             self._connection.execute(insert(billable_records), records)
+        calls_of = {judgement.key: _to_post(judgement) for _, judgement in listed}
+        again = [judgement.key for version, judgement in listed if version > 1]
+        post_judged(self._connection, calls_of.values(), again, qualified_at)
 
     def _correct(self, row: Mapping[str, Any]) -> None:
         """Put another version in force; the lock was held since it was read, so it is the next one."""
@@ -165,6 +165,42 @@ class _SQLBatch:
         query = update(qualified_calls).where(same, qualified_calls.c.version == row["version"] - 1).values(row)
         changed = self._connection.execute(query).rowcount
         assert changed == 1, f"version {row['version'] - 1} of a call is not in force"
+
+
+def records_in_force(
+    connection: Connection, asked: Collection[CallKey]
+) -> dict[CallKey, tuple[int, tuple[BillableRecord, ...]]]:
+    """The version and the records that hold now, for those of the calls that have been judged."""
+    found: dict[CallKey, tuple[int, tuple[BillableRecord, ...]]] = {}
+    for some in _portions(asked):
+        versions = select(qualified_calls.c.offered_at, qualified_calls.c.call_id, qualified_calls.c.version)
+        for row in connection.execute(versions.where(_is_one_of(qualified_calls, some))):
+            found[row.offered_at, row.call_id] = (row.version, ())
+        query = select(billable_records).where(_is_one_of(billable_records, some))
+        for row in connection.execute(query.order_by(billable_records.c.side, billable_records.c.party)):
+            version, records = found[row.offered_at, row.call_id]
+            if row.version == version:
+                found[row.offered_at, row.call_id] = (version, (*records, _record(row)))
+    return found
+
+
+def _post_unposted(connection: Connection, limit: int, at: int) -> int:
+    judged = qualified_calls
+    query = select(judged.c.offered_at, judged.c.call_id, judged.c.currency, judged.c.costs).where(UNPOSTED)
+    rows = connection.execute(query.order_by(judged.c.offered_at, judged.c.call_id).limit(limit)).all()
+    keys = [(row.offered_at, row.call_id) for row in rows]
+    records = records_in_force(connection, keys)
+    calls_of = [
+        JudgedCall(key=key, currency=row.currency, records=records[key][1], costs=cost_lines(row.costs))
+        for key, row in zip(keys, rows, strict=True)
+    ]
+    post_judged(connection, calls_of, keys, at)
+    mark_posted(connection, keys)
+    return len(keys)
+
+
+def _to_post(judgement: Judgement) -> JudgedCall:
+    return JudgedCall(key=judgement.key, currency=judgement.currency, records=judgement.records, costs=judgement.costs)
 
 
 def _portions(keys: Collection[Any]) -> Iterator[list[Any]]:
@@ -234,6 +270,7 @@ def _call_row(version: int, judgement: Judgement, qualified_at: int) -> dict[str
         "offered_at": judgement.offered_at,
         "call_id": judgement.call_id,
         "version": version,
+        "posted_version": version,
         "qualified_at": qualified_at,
         "caller_key": judgement.caller_key,
         "campaign": judgement.campaign,
