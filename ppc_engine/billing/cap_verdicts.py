@@ -14,25 +14,30 @@ from ppc_engine.billing.history import History
 from ppc_engine.billing.qualification import judge
 from ppc_engine.billing.verdict import BillableRecord, Judgement
 from ppc_engine.calls.record import CDR, AttemptRecord
-from ppc_engine.catalog.model import Catalog
+from ppc_engine.catalog.model import Catalog, TargetGroup
 from ppc_engine.routing.caps import MONEY, base_of, is_slot, measure_of, owner_of
 
 Units = dict[str, dict[str, int]]
 
 
-def kept_units(cdr: CDR, catalog: Catalog, held: Mapping[str, Mapping[str, int]]) -> Units:
-    """By lease, how much of each unit that it holds counts for good. ``held`` is by lease; slots are left out."""
+def kept_units(
+    cdr: CDR, catalog: Catalog, held: Mapping[str, Mapping[str, int]], groups: Mapping[str, TargetGroup] | None = None
+) -> Units:
+    """By lease, how much of each unit that it holds counts for good. ``held`` is by lease; slots are left out.
+
+    ``catalog`` is of the call's own revision; ``groups`` are those in force, of whose caps it may hold units too.
+    """
     if cdr.test:
         return {}
-    return _Judged(cdr, catalog, judge(cdr, catalog, History())).keep(held)
+    return _Judged(cdr, {**catalog.groups, **(groups or {})}, judge(cdr, catalog, History())).keep(held)
 
 
 class _Judged:
     """A finished call with its verdicts."""
 
-    def __init__(self, cdr: CDR, catalog: Catalog, judgement: Judgement) -> None:
+    def __init__(self, cdr: CDR, groups: Mapping[str, TargetGroup], judgement: Judgement) -> None:
         self.cdr = cdr
-        self.catalog = catalog
+        self.groups = groups
         self.buyers = {record.party: record for record in judgement.records if record.side == "buyer"}
         self.publisher = next((record for record in judgement.records if record.side == "publisher"), None)
         self.attempts = {attempt.attempt_id: attempt for attempt in cdr.attempts}
@@ -94,5 +99,5 @@ class _Judged:
         if kind == "buyer":
             return {one.target for one in self.cdr.attempts if one.buyer == name}
         if kind == "group":
-            return set(self.catalog.groups[name].targets) if name in self.catalog.groups else None
+            return self.groups[name].targets if name in self.groups else ()
         return None

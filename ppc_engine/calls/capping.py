@@ -141,7 +141,11 @@ class Capping(Turning):
         if any(attempt.connected for attempt in self.state.attempts):
             gone = self._units()[0].get(lease_id, {})
         kept = {key: cap for key, cap in held.items() if not is_slot(key) and key not in gone}
-        slots = any(is_slot(key) for key in held)
+        # Of an attempt it is told once in any case: since a reload it may hold slots that its own revision lacks.
+        attempt = next((one for one in self.state.attempts if one.attempt_id == lease_id), None)
+        slots = any(is_slot(key) for key in held) or (attempt is not None and not attempt.released)
+        if attempt is not None:
+            attempt.released = True
         if kept:
             self.state.leases[lease_id] = kept
         else:

@@ -65,6 +65,7 @@ class AttemptState:
     leg_answered: bool = False
     talk_ms_max: int = 0
     reserved_at: int = 0
+    released: bool = False
     outcome: str = ""
 
 

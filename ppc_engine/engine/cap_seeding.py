@@ -15,6 +15,7 @@ from ppc_engine.billing.cap_verdicts import kept_units
 from ppc_engine.calls.call import Call
 from ppc_engine.calls.record import CDR
 from ppc_engine.calls.state import CallContext
+from ppc_engine.calls.states import Phase
 from ppc_engine.engine.off_hub import OffHub
 from ppc_engine.engine.usage import Usage
 from ppc_engine.ports import Clock
@@ -122,10 +123,9 @@ class CapSeeding:
 
     def hold(self, seeds: Seeds) -> None:
         """Let calls that live hold what they owe to new caps; what they hold already is not counted again."""
-        if seeds.keys:
-            for call in self._live():
-                for lease_id, amounts in held_by(call, seeds.context, seeds.keys).items():
-                    self._usage.capacity.restore(lease_id, amounts)
+        for call in self._live():
+            for lease_id, amounts in held_by(call, seeds.context, seeds.keys).items():
+                self._usage.capacity.restore(lease_id, amounts)
 
 
 def _add(counted: Counted, more: Mapping[str, int]) -> None:
@@ -165,27 +165,36 @@ def used_by(cdr: CDR, context: CallContext, keys: Collection[str]) -> Counted:
 
 
 def held_by(call: Call, context: CallContext, keys: Collection[str]) -> dict[str, dict[str, int]]:
-    """What a live call holds of these counters, by lease: all that counts already or still may."""
+    """What a live call holds of these counters, by lease: all that counts already or still may; and every slot."""
     state, catalog, caps = call.state, context.catalog, context.routes.caps
     campaign = catalog.campaigns.get(state.campaign)
-    if state.test or campaign is None or not state.offered_at:
+    if campaign is None or state.phase in (Phase.NEW, Phase.CLAIMING, Phase.ENDED):
         return {}
     held: dict[str, dict[str, int]] = {}
     shared: set[str] = set()
     for attempt in state.attempts:
         known = catalog.targets.get(attempt.target)
-        if known is None or not attempt.reserved_at or known[1].test or (attempt.over and not attempt.dialed):
+        if known is None or not attempt.reserved_at or (attempt.over and not attempt.dialed):
             continue
-        counts = not attempt.over or attempt.connected
+        live = not attempt.over and not attempt.leg_ended
+        counts = live or attempt.connected
         for rule in caps.attempt_rules(*known, campaign):
             share, key = share_of(rule, known[0].id), rule.key(attempt.reserved_at)
-            if key not in keys or (rule.measure != "attempt" and (share in shared or not counts)):
+            if not rule.measure and live:
+                held.setdefault(attempt.attempt_id, {})[key] = rule.amount
+            if (
+                key not in keys
+                or state.test
+                or known[1].test
+                or (rule.measure != "attempt" and (share in shared or not counts))
+            ):
                 continue
             shared.add(share)
             held.setdefault(attempt.attempt_id, {})[key] = rule.amount
     number = attribute(state.dialed_number, context.numbers)
     rules = caps.call_rules(campaign, catalog.publishers.get(state.publisher), state.caller_key, number, state.trunk)
-    of_call = _amounts(rules, state.offered_at, keys)
+    of_call = {} if state.test else _amounts(rules, state.offered_at, keys)
+    of_call |= {rule.owner: rule.amount for rule in rules if not rule.measure}
     return {**held, **({state.call_id: of_call} if of_call else {})}
 
 

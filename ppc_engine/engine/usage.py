@@ -14,7 +14,7 @@ from ppc_engine.calls.commands import ReserveSlot
 from ppc_engine.calls.events import UsageRead
 from ppc_engine.calls.record import CDR
 from ppc_engine.calls.usage import read_usage
-from ppc_engine.catalog.model import Catalog, Target
+from ppc_engine.catalog.model import Target
 from ppc_engine.ports import CapacityStore
 from ppc_engine.routing.caps import CapRule, base_of, is_slot
 from ppc_engine.routing.eligibility import limit_at
@@ -104,8 +104,11 @@ class Usage:
             self.finished.append((cdr, frozenset(key for amounts in held.values() for key in amounts)))
         if not held:
             return
-        catalog: Catalog = call.context.catalog
-        kept = kept_units(cdr, catalog, held) if cdr is not None else {lease: _units(held[lease]) for lease in held}
+        if cdr is not None:
+            groups = self._routes.catalog.groups if self._routes is not None else {}
+            kept = kept_units(cdr, call.context.catalog, held, groups)
+        else:
+            kept = {lease_id: _units(amounts) for lease_id, amounts in held.items()}
         for lease_id in held:
             self.capacity.settle(lease_id, kept.get(lease_id, {}))
 
