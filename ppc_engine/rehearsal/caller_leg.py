@@ -66,11 +66,14 @@ class CallerLeg:
         """An application begins; the one before is over."""
         self._running = running
 
-    def complete(self, *, digits: str = "", cause: str = "", recorded_ms: int = 0) -> Event | None:
-        """The application ended by itself or was stopped."""
-        running, self._running = self._running, None
-        if running is None or not self.up:
+    def complete(
+        self, *, digits: str = "", cause: str = "", recorded_ms: int = 0, of: Running | None = None
+    ) -> Event | None:
+        """The application ended by itself or was stopped: the one that runs, or none if that is not ``of``."""
+        running = self._running
+        if running is None or not self.up or (of is not None and of is not running):
             return None
+        self._running = None
         if running.done is not None:
             running.done.called_off = True
         return AppCompleted(
@@ -146,10 +149,11 @@ class CallerLeg:
         self._running_done(end - self.agenda.now, lambda: self.complete(digits=_typed_by(typed, end)))
 
     def stop(self, command: BreakApp) -> None:
+        """A second break of the same application is lost, and so is one of a bridge."""
         running = self._running
-        if running is not None and self.up:
+        if running is not None and running.app != "bridge":
             digits = running.keyed(self.agenda.now)
-            self.agenda.add(0, lambda: self.complete(digits=digits))
+            self.agenda.add(0, lambda: self.complete(digits=digits, of=running))
 
     def _running_done(self, after_us: int, make: Callable[[], Event | None]) -> None:
         assert self._running is not None

@@ -21,7 +21,7 @@ from ppc_engine.rehearsal.told import Visit, decisions, visits
 from ppc_engine.routing.caps import MONEY, base_of, measure_of
 from ppc_engine.values.errors import BadValueError
 from ppc_engine.values.money import format_micros
-from ppc_engine.values.phone import area_code
+from ppc_engine.values.phone import area_code, normalise
 
 PACE = "/pace"  # How fast calls went before is nothing that a test can be given.
 EARLIER_DAYS = 400
@@ -89,17 +89,24 @@ def _given(
     given |= {
         "digits": told.digits,
         "buyers": _phones(cdr.attempts, told),
-        "counters": told.counters(),
+        "counters": _for_caller(told.counters(), cdr, given["caller"]),
         "changes": told.changes(),
+        "line": str(told.ahead) if told.ahead else "",
         "paused": told.paused,
         "stats": told.stats,
         "lookups": told.lookups,
         "messages_ms": told.messages_ms,
-        "prompts_ms": told.prompts_ms | _whispers_ms(cdr.attempts, told.whispers),
+        "prompts_ms": told.prompts_ms | _whispers_ms(cdr.attempts, told.legs),
         "caller_hangs_up": _hang_up(facts, cdr, path, told),
         "history": list(_earlier(cdr, history)),
     }
     return {name: value for name, value in given.items() if value not in ("", None, {}, [])}
+
+
+def _for_caller(counters: dict[str, str], cdr: CDR, shown: str) -> dict[str, str]:
+    """The caller's own counter has the number that the test calls from."""
+    own = f"caller:{cdr.caller_key}"
+    return {f"caller:{normalise(shown)}" if name == own else name: used for name, used in counters.items()}
 
 
 def masked(number: str) -> str:
@@ -123,9 +130,12 @@ class _Told:
         self.prompts_ms: dict[str, str] = {}
         self.dialed_in: dict[str, str] = {}
         self.entered: dict[str, int] = {}
-        self.whispers: dict[str, str] = {}
-        self.accepts_ms: dict[str, int] = {}
+        self.legs: dict[str, Mapping[str, Any]] = {}
         self.ran_last = ""
+        self.ahead = 0
+        self._turn_ms = ""
+        self._turns: list[str] = []
+        self._offered_at = facts[0]["e"]["offered_at"]
         self._reads: list[dict[str, tuple[str, int]]] = []
         self._refused: dict[str, tuple[str, int]] = {}
         self._reserving: dict[str, dict[str, int]] = {}
@@ -138,9 +148,7 @@ class _Told:
                 self._decided(kind, data, fact["e"]["at"])
             for command in fact.get("c", ()):
                 if command["k"] == "Dial":
-                    for leg in legs_of(command):
-                        self.accepts_ms[leg["leg_id"]] = leg.get("accept_ms_max", 0)
-                        self.whispers[leg["leg_id"]] = "" if leg.get("accept_prompt") else leg.get("whisper", "")
+                    self.legs.update({leg["leg_id"]: leg for leg in legs_of(command)})
                 if command["k"] == "ReserveSlot":
                     self._reserving[command["lease_id"]] = {cap: held[0] for cap, held in command["caps"].items()}
                 if "command_id" in command:
@@ -166,6 +174,12 @@ class _Told:
         kind = event["k"]
         if kind == "UsageRead":
             self._read(event)
+        elif kind == "QueueJoined" and not self.ahead:
+            self.ahead = event["position"] - 1
+        elif kind == "QueueFull":
+            self.ahead = event["waiting"]
+        elif kind == "QueueTurn":
+            self._turn_ms = str((event["at"] - self._offered_at) // 1000)
         elif kind == "SlotReserved":
             self._own.update({cap: amount for cap, amount in self._reserving[event["lease_id"]].items() if "/" in cap})
         elif kind == "SlotRefused":
@@ -184,19 +198,24 @@ class _Told:
             self.stats = {target: str(value) for target, value in event.get("stats", {}).items()}
             self.paused.update(event.get("paused", {}))
         self._reads.append(others)
+        self._turns.append(self._turn_ms)
+        self._turn_ms = ""
 
     def counters(self) -> dict[str, str]:
         """What others used when this call first looked."""
-        first = self._reads[0] if self._reads else self._refused
+        first = self._refused if not self._reads else {} if self._turns[0] else self._reads[0]
         return {name: _amount(cap, used) for name, (cap, used) in first.items()}
 
     def changes(self) -> list[dict[str, Any]]:
         """What others used when this call looked again; what was not full any more had come free."""
-        found = []
-        for number, (before, now) in enumerate(pairwise(self._reads), 2):
+        found: list[dict[str, Any]] = []
+        for number, (before, now) in enumerate(pairwise([{}, *self._reads]), 1):
+            turn_ms = self._turns[number - 1]
             changed = {name: _amount(cap, used) for name, (cap, used) in now.items() if before.get(name) != (cap, used)}
             changed |= {name: "0" for name in before if name not in now}
-            if changed:
+            if turn_ms:  # The turn in a queue: it came because others left, at its own time.
+                found.append({"after_ms": turn_ms, "counters": changed})
+            elif changed and number > 1:
                 found.append({"at_choice": str(number), "counters": changed})
         return found
 
@@ -222,17 +241,19 @@ def _phones(attempts: Sequence[AttemptRecord], told: _Told) -> dict[str, Any]:
     phones: dict[str, list[Any]] = {}
     for attempt in attempts:
         own = phones.setdefault(attempt.target or told.dialed_in.get(attempt.leg_id, "*"), [])
-        own.append(_phone(attempt, told.accepts_ms.get(attempt.leg_id, 0)))
+        own.append(_phone(attempt, told.legs.get(attempt.leg_id, {})))
     return {name: several[0] if len(several) == 1 else several for name, several in phones.items()}
 
 
-def _phone(attempt: AttemptRecord, accept_ms_max: int) -> Any:
+def _phone(attempt: AttemptRecord, leg: Mapping[str, Any]) -> Any:
+    """``leg`` is how it was dialled: switches count whole seconds, so a limit may have been passed by a little."""
     if attempt.target_answered_at:
-        phone = {"does": "answer", "rings_ms": _ms(attempt.dialed_at, attempt.target_answered_at)}
+        rang_ms = (attempt.target_answered_at - attempt.dialed_at) // 1000
+        phone = {"does": "answer", "rings_ms": str(max(0, min(rang_ms, leg.get("ring_ms_max", rang_ms))))}
         if not attempt.connected_at:
             left = attempt.hung_up_by == "target"
             held_ms = (attempt.ended_at - attempt.target_answered_at) // 1000
-            # Switches count whole seconds: whoever left just after the time to accept was over, left before.
+            accept_ms_max = leg.get("accept_ms_max", 0)
             leaves_ms = min(held_ms, accept_ms_max - 1) if accept_ms_max else held_ms
             return {**phone, "presses": "", **({"leaves_ms": str(leaves_ms)} if left else {})}
         over = OVER_LONGEST_MS if attempt.hangup_cause == "ALLOTTED_TIMEOUT" else 0
@@ -249,12 +270,13 @@ def _phone(attempt: AttemptRecord, accept_ms_max: int) -> Any:
     return {"does": does or "fail", "rings_ms": rings_ms}
 
 
-def _whispers_ms(attempts: Sequence[AttemptRecord], whispers: Mapping[str, str]) -> dict[str, str]:
+def _whispers_ms(attempts: Sequence[AttemptRecord], legs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """How long whoever answered listened before they talked; longer than they stayed when they never did."""
     found = {}
     for attempt in attempts:
-        whisper = whispers.get(attempt.leg_id, "")
-        if whisper and attempt.target_answered_at:
+        leg = legs.get(attempt.leg_id, {})
+        whisper = leg.get("whisper", "")
+        if whisper and not leg.get("accept_prompt") and attempt.target_answered_at:
             until = attempt.connected_at or attempt.ended_at + UNHEARD_MS * 1000
             found[whisper] = _ms(attempt.target_answered_at, until)
     return found

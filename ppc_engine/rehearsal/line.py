@@ -73,8 +73,10 @@ class Line:
             self._others.use(self._at_choice[self._choices].counters)
 
     def _changed(self, change: Change) -> Event | None:
+        """What came free was enough for everybody who waited before."""
         self._others.use(change.counters)
-        return None if self._ahead else self._turn()
+        self._ahead = 0
+        return self._turn()
 
     def _turn(self) -> Event | None:
         if not self._queue:

@@ -54,14 +54,16 @@ class TargetLegs:
         self._returns = False
         self._legs: dict[str, Leg] = {}
         self._cause = ""
+        self._bridge = Running("", "bridge")
 
     def dial(self, command: Dial) -> None:
-        self._caller.run(Running(command.command_id, "bridge"))
+        self._bridge = Running(command.command_id, "bridge")
+        self._caller.run(self._bridge)
         self._returns, self._cause = command.returns, ""
         for wanted in command.legs:
             self._ring(wanted)
         if not self._ringing():
-            self._agenda.add(0, lambda: self._caller.complete(cause=self._cause))
+            self._agenda.add(0, lambda: self._caller.complete(cause=self._cause, of=self._bridge))
 
     def _ring(self, wanted: DialedLeg) -> None:
         phone = self._people.phone(self._target_of(wanted.leg_id))
@@ -97,7 +99,7 @@ class TargetLegs:
         self._cause = cause
         ended = self._end(leg, cause, disposition, status)
         if not self._ringing():
-            self._agenda.add(0, lambda: self._caller.complete(cause=self._cause))
+            self._agenda.add(0, lambda: self._caller.complete(cause=self._cause, of=self._bridge))
         return ended
 
     def _answered(self, leg: Leg, wanted: DialedLeg) -> Event | None:
@@ -146,7 +148,7 @@ class TargetLegs:
             return None
         ended = self._end(leg, cause, disposition, 200)
         if self._returns:
-            self._agenda.add(0, lambda: self._caller.complete(cause="SUCCESS"))
+            self._agenda.add(0, lambda: self._caller.complete(cause="SUCCESS", of=self._bridge))
             self._agenda.add(0, self._parked)
         else:
             self._agenda.add(0, lambda: self._caller.over("NORMAL_CLEARING", "send_bye", 200))

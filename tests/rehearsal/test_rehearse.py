@@ -191,6 +191,13 @@ def test_a_caller_waits_until_a_slot_comes_free(at):
     assert call.cdr.attempts[0].dialed_at - call.cdr.offered_at == 45_000_000  # the other caller took the first
 
 
+def test_a_break_stops_what_ran_when_it_was_given_and_nothing_else(at):
+    # The time in the queue is over at the very moment at which the music is stopped to say the place in the line.
+    call = play(at, "long", digits={"menu": "7"}, counters={"target:acme-one": 1}, buyers={"desk": {"talks_ms": 5000}})
+    assert told(call)[-4:] == ["menu.patient", "patient.waited_too_long", "desk.ended", "bye"]
+    assert call.cdr.outcome == "connected"
+
+
 @pytest.mark.parametrize(
     ("found", "path"),
     [

@@ -51,6 +51,13 @@ flow: short
 targets: [acme-one, acme-two, acme-half, acme-other, acme-careful]
 recovery: {connected_ms_max: 10000, reroutes_max: 2}
 """
+ONCE = """
+id: once
+name: One call at a time
+flow: both
+targets: [acme-one]
+caller_concurrency_cap: 1
+"""
 TRUNKS = "id: carrier_a\nname: Carrier A\ntrusted: true\n"
 _ROUTE = (
     """exits: {ended: bye, no_match: bye, all_closed: bye, all_capped: full, all_no_answer: bye, recovered_none: bye}"""
@@ -81,14 +88,19 @@ nodes:
   place: {{type: subflow, flow: ask_place, exits: {{placed: record, lost: menu}}}}
   record: {{type: record, consent: always, consent_prompt: recorded, exits: {{recording: menu, not_recorded: menu}}}}
   menu: {{type: menu, prompt: choose, tries: 2,
-         choices: {{1: half, 2: mail, 3: wait, 4: desk, 5: ask_them, 6: careful}},
-         exits: {{half: half, mail: mail, wait: wait, desk: desk, ask_them: enrich, careful: careful, no_choice: old}}}}
+         choices: {{1: half, 2: mail, 3: wait, 4: desk, 5: ask_them, 6: careful, 7: patient}},
+         exits: {{half: half, mail: mail, wait: wait, desk: desk, ask_them: enrich, careful: careful,
+                 patient: patient, no_choice: old}}}}
   half: {{type: route, targets: [acme-half, acme-other], {_ROUTE}}}
   careful: {{type: route, targets: [acme-careful, acme-two], {_ROUTE}}}
   mail: {{type: voicemail, prompt: leave_message, exits: {{recorded: bye, empty: full}}}}
   wait: {{type: queue, targets: [acme-one], callers_max: 3, wait_ms_max: 60000, music: hold,
          exits: {{ended: bye, no_match: bye, all_closed: bye, all_capped: bye, all_no_answer: bye, recovered_none: bye,
                  full: full, waited_too_long: full}}}}
+  patient: {{type: queue, targets: [acme-one], wait_ms_max: 60000,
+            music: hold, positions: [you_are], position_ms: 30000,
+            exits: {{ended: bye, no_match: bye, all_closed: bye, all_capped: bye, all_no_answer: bye,
+                    recovered_none: bye, full: full, waited_too_long: desk}}}}
   desk: {{type: dial, destination: "sip:desk@127.0.0.1:6001", exits: {{ended: bye, no_answer: full}}}}
   enrich: {{type: lookup, url: "https://enrich.example/v1", take: {{score: result.score}},
            exits: {{ok: by_score, timeout: old, refused: old, failed: old, bad_answer: old}}}}
@@ -137,7 +149,7 @@ def catalog() -> Catalog:
     documents = CatalogDocuments(
         buyers=(document("buyers/acme.yaml", BUYERS),),
         publishers=(document("publishers/peak.yaml", PUBLISHERS),),
-        campaigns=(document("campaigns/leads.yaml", CAMPAIGNS),),
+        campaigns=(document("campaigns/leads.yaml", CAMPAIGNS), document("campaigns/once.yaml", ONCE)),
         trunks=(document("trunks/carrier_a.yaml", TRUNKS),),
     )
     loaded, issues = load_catalog(documents, flows=list(FLOWS))
