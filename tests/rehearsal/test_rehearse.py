@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ppc_engine.calls.call import Call
-from ppc_engine.calls.commands import Command
-from ppc_engine.calls.events import event_from_plain
+from ppc_engine.calls.commands import BreakApp, Command, Play
+from ppc_engine.calls.events import AppCompleted, event_from_plain
 from ppc_engine.rehearsal import rehearse as rehearsing
 from ppc_engine.rehearsal.counters import Others
 from ppc_engine.rehearsal.people import Script
@@ -192,7 +192,18 @@ def test_a_caller_waits_until_a_slot_comes_free(at):
 
 
 def test_a_break_stops_what_ran_when_it_was_given_and_nothing_else(at):
-    # The time in the queue is over at the very moment at which the music is stopped to say the place in the line.
+    world = World(Call.new(at.context, "c1"), play_offer(at), Script(), Others(at.context.catalog, 0))
+    world.perform([Play(call_id="c1", command_id="c1.1", prompt="hold", loops=True)])
+    world.perform([BreakApp(call_id="c1"), BreakApp(call_id="c1")])
+    first = world.agenda.next()
+    assert isinstance(first, AppCompleted) and first.command_id == "c1.1"
+    world.perform([Play(call_id="c1", command_id="c1.2", prompt="closed")])
+    second = world.agenda.next()
+    assert isinstance(second, AppCompleted) and second.command_id == "c1.2"
+    assert second.at - first.at == 2_000_000  # to its own end: the second break was lost
+
+
+def test_a_caller_who_waited_too_long_may_be_sent_elsewhere(at):
     call = play(at, "long", digits={"menu": "7"}, counters={"target:acme-one": 1}, buyers={"desk": {"talks_ms": 5000}})
     assert told(call)[-4:] == ["menu.patient", "patient.waited_too_long", "desk.ended", "bye"]
     assert call.cdr.outcome == "connected"
