@@ -16,6 +16,7 @@ from ppc_engine.calls.ringing import RETURN_MS_MAX, STUCK_LEG_MS_MAX
 from ppc_engine.calls.state import AttemptState, HuntState
 from ppc_engine.calls.states import Phase, Step
 from ppc_engine.calls.turning import LEG_END_MS_MAX, REFUSED_MS
+from ppc_engine.catalog.bounds import ms_min_to_owe
 from ppc_engine.flows.interpreter import FlowRun
 from ppc_engine.flows.waits import DialWait
 from ppc_engine.routing.selection import Selection
@@ -139,7 +140,7 @@ class Hunting(Queueing):
             against.append("not_ended_by_target")
         if attempt.leg_connected_ms > recovery.connected_ms_max:
             against.append("talked_too_long")
-        if offer is not None and attempt.leg_connected_ms >= offer.connected_ms_min:
+        if offer is not None and attempt.leg_connected_ms >= ms_min_to_owe(offer):
             against.append("buyer_may_owe")
         if self.state.reroutes >= recovery.reroutes_max:
             against.append("reroutes_used_up")

@@ -243,5 +243,11 @@ class Catalog:
 
 
 def _first(own: tuple[Offer, ...], campaign: str, shared: tuple[Offer, ...]) -> Offer | None:
-    found = [offer for offer in own if offer.campaign == campaign] or [*shared]
-    return min(found, key=lambda offer: offer.only_for is not None, default=None)
+    """Those for all calls before those for some."""
+    some = None
+    for offer in own:
+        if offer.campaign == campaign:
+            if offer.only_for is None:
+                return offer
+            some = some or offer
+    return some or (shared[0] if shared else None)

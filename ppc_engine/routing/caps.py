@@ -11,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from ppc_engine.catalog.model import Buyer, Campaign, Cap, Catalog, Offer, Publisher, Target, TrackingNumber
+from ppc_engine.catalog.bounds import most_of_all
+from ppc_engine.catalog.model import Buyer, Campaign, Cap, Catalog, Publisher, Target, TrackingNumber
+from ppc_engine.catalog.overrides import Sale, Side, candidates
 from ppc_engine.routing.periods import Periods, period_at
 
 CAP_KINDS = ("target", "buyer", "group", "campaign", "publisher", "number", "trunk", "caller")
 PER_CALL = frozenset({"connect", "conversion"})  # A call holds at most one unit of these, however many attempts.
 MONEY = frozenset({"revenue", "payout"})
+NO_BOUND = -1  # What terms cost that may cost anything.
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,8 @@ class CatalogCaps:
         self._catalog = catalog
         self._groups: dict[str, list[CapRule]] = {}
         self._earning = {offer.campaign for buyer in catalog.buyers.values() for offer in buyer.offers}
+        self._earning |= {campaign.id for campaign in catalog.campaigns.values() if campaign.revenue_offers}
+        self._payouts: dict[tuple[str, str], int | None] = {}
         self._call_rules: dict[tuple[str, str, str], list[CapRule]] = {}
         for group in catalog.groups.values():
             owner = f"group:{group.id}"
@@ -120,7 +125,8 @@ class CatalogCaps:
     def attempt_rules(self, buyer: Buyer, target: Target, campaign: Campaign | None) -> list[CapRule]:
         """Every cap that an attempt at this target takes of, with how much it takes. Those it cannot move are left out:
         without an offer of its buyer nothing converts and nothing is earned."""
-        revenue = self._catalog.buyer_offer(buyer.id, campaign.id) if campaign else None
+        sale = Sale(campaign=campaign.id if campaign else "", offered_at=0, buyer=buyer.id, target=target.id)
+        revenue = self._most("buyer", sale, target.connected_ms_max)
         found = [
             *_slots(f"target:{target.id}", target.concurrency_cap),
             *_units(f"target:{target.id}", buyer.zone, target.caps, "revenue", spread=target.spread_caps),
@@ -149,15 +155,14 @@ class CatalogCaps:
             known = self._call_rules[asked] = self._rules_of_calls(campaign, publisher, trunk)
         found = [*known]
         if number is not None and (number.concurrency_cap is not None or number.caps):
-            payout = self._catalog.publisher_offer(publisher.id, campaign.id) if publisher else None
-            found += _with_amounts(number_rules(number, publisher), None, payout)
+            found += _with_amounts(number_rules(number, publisher), None, self._payout(campaign, publisher))
         if caller_key:
             found += _slots(f"caller:{caller_key}", campaign.caller_concurrency_cap)
         return found
 
     def _rules_of_calls(self, campaign: Campaign, publisher: Publisher | None, trunk: str) -> list[CapRule]:
         """Those that all calls of a campaign have which a publisher brings by a trunk."""
-        payout = self._catalog.publisher_offer(publisher.id, campaign.id) if publisher else None
+        payout = self._payout(campaign, publisher)
         owner = f"campaign:{campaign.id}"
         of_campaign = _units(owner, campaign.zone, campaign.caps, "revenue")
         found = [*_slots(owner, campaign.concurrency_cap), *(r for r in of_campaign if r.measure != "revenue")]
@@ -170,6 +175,33 @@ class CatalogCaps:
             found += _slots(f"trunk:{trunk}", way_in.concurrency_cap)
             found += _units(f"trunk:{trunk}", way_in.zone, way_in.caps, "payout")
         return list(_with_amounts(found, None, payout, campaign_converts=campaign.id in self._earning))
+
+    def _payout(self, campaign: Campaign, publisher: Publisher | None) -> int | None:
+        """The most that one call can pay a publisher; a share is of the most that any target's buyer pays."""
+        if publisher is None:
+            return None
+        asked = campaign.id, publisher.id
+        if asked not in self._payouts:
+            named = [self._catalog.targets[name] for name in campaign.targets if name in self._catalog.targets]
+            revenue = [
+                self._most(
+                    "buyer", Sale(campaign=campaign.id, offered_at=0, buyer=b.id, target=t.id), t.connected_ms_max
+                )
+                for b, t in named
+            ]
+            longest = max((target.connected_ms_max for _, target in named), default=0)
+            sale = Sale(campaign=campaign.id, offered_at=0, publisher=publisher.id)
+            self._payouts[asked] = self._most(
+                "publisher", sale, longest, max((most for most in revenue if most is not None), default=0)
+            )
+        return self._payouts[asked]
+
+    def _most(self, side: Side, sale: Sale, connected_ms_max: int, revenue_max: int | None = None) -> int | None:
+        """The most under any terms, NO_BOUND when they have none, None when there are no terms."""
+        if not any(offer.campaign == sale.campaign for offer, _ in candidates(self._catalog, side, sale)):
+            return None
+        most = most_of_all(self._catalog, side, sale, connected_ms_max, revenue_max)
+        return NO_BOUND if most is None else most
 
     def all_rules(self) -> Iterator[CapRule]:
         """Every cap that is written in the catalog, without the amounts; callers and numbers are not in it."""
@@ -195,19 +227,20 @@ class CatalogCaps:
 
 
 def _with_amounts(
-    rules: Iterable[CapRule], revenue: Offer | None, payout: Offer | None, *, campaign_converts: bool = False
+    rules: Iterable[CapRule], revenue: int | None, payout: int | None, *, campaign_converts: bool = False
 ) -> Iterator[CapRule]:
-    """What one attempt or call takes at most: fixed amounts, so money is held to the micro."""
+    """What one attempt or call takes at most. ``revenue`` and ``payout`` are the most it can cost, None without terms;
+    what has no bound takes all of a cap (``ppc check`` refuses such terms)."""
     for rule in rules:
         kind = rule.owner.partition(":")[0]
         if rule.measure == "revenue":
-            if revenue is not None and revenue.amount:
-                yield replace(rule, amount=revenue.amount)
+            if revenue:
+                yield replace(rule, amount=rule.limit if revenue == NO_BOUND else revenue)
         elif rule.measure == "payout":
-            if payout is not None and payout.amount:
-                yield replace(rule, amount=payout.amount)
+            if payout:
+                yield replace(rule, amount=rule.limit if payout == NO_BOUND else payout)
         elif rule.measure == "conversion":
-            paid = campaign_converts if kind == "campaign" else (revenue or payout) is not None
+            paid = campaign_converts if kind == "campaign" else (revenue, payout) != (None, None)
             if paid:
                 yield rule
         elif rule.measure == "conversion-payout":

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import Any
 
+from ppc_engine.catalog.bounds import amount_expected
 from ppc_engine.catalog.model import Area, Buyer, Catalog, Target, TargetArea
 from ppc_engine.routing.caps import MONEY, CapRule, CatalogCaps, base_of
 from ppc_engine.routing.duplicates import EarlierCall, routed_duplicate
@@ -244,9 +245,10 @@ def _blocked(catalog: Catalog, buyer: Buyer, target: Target, situation: Situatio
 
 
 def margin_micros(catalog: Catalog, buyer: Buyer, campaign: str, publisher: str) -> int:
-    """What is left of a call that both sides pay for."""
+    """What is left of a call that just qualifies, and that both sides pay for."""
     revenue, payout = catalog.buyer_offer(buyer.id, campaign), catalog.publisher_offer(publisher, campaign)
-    return (revenue.amount if revenue else 0) - (payout.amount if payout else 0)
+    worth = amount_expected(revenue) if revenue else 0
+    return worth - (amount_expected(payout, worth) if payout else 0)
 
 
 def _margin(catalog: Catalog, buyer: Buyer, situation: Situation) -> list[Reason]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ppc_engine.catalog.bounds import amount_expected
 from ppc_engine.catalog.model import Buyer, Catalog, Target
 from ppc_engine.routing.caps import CatalogCaps, is_slot
 from ppc_engine.routing.eligibility import Reason, Situation, bases_of, every_rejection
@@ -68,6 +69,7 @@ class RouteIndex:
         self.places = places
         self.caps = CatalogCaps(catalog)
         self._pools: dict[tuple[str, tuple[str, ...], bool], Pool] = {}
+        self._promised: dict[tuple[str, str], int] = {}
 
     def pool(self, campaign: str, targets: tuple[str, ...] = (), order: str = "") -> Pool:
         """The targets named, or all of the campaign, made ready to be chosen from by this order, or the campaign's."""
@@ -122,13 +124,20 @@ class RouteIndex:
     def value_of(self, pool: Pool, n: int, situation: Situation, order: str) -> int:
         """What an order goes by, the higher the better; 0 for all when weight alone decides."""
         buyer, target = pool.pairs[n]
-        offer = self.catalog.buyer_offer(buyer.id, pool.campaign.id)
-        promised = offer.amount if offer else 0
+        promised = self._promised_by(buyer.id, pool.campaign.id)
         if order == "highest_revenue":
             return promised
         if order == "expected_revenue":
             return situation.stats.get(target.id, promised)
         return situation.stats.get(target.id, 0) if order in ORDERS_BY_STATS else 0
+
+    def _promised_by(self, buyer: str, campaign: str) -> int:
+        """What a call that just qualifies is worth to a buyer; asked for every candidate, so it is kept."""
+        found = self._promised.get((buyer, campaign))
+        if found is None:
+            offer = self.catalog.buyer_offer(buyer, campaign)
+            found = self._promised[buyer, campaign] = amount_expected(offer) if offer else 0
+        return found
 
     def _best(self, pool: Pool, level: int, situation: Situation, order: str) -> tuple[int, int]:
         if order == "priority_weight" or level & (level - 1) == 0:

@@ -1,4 +1,4 @@
-"""Reads tables of money cases (tests/billing/cases/*.yaml) and judges them: terms as in the catalog, calls, and figures.
+"""Reads tables of money cases (tests/billing/cases/*.yaml) and judges them: terms as in the catalog, calls, figures.
 
 A case without ``calls`` is one call itself. ``R`` and ``P`` are the verdicts of the buyers' and the publisher's side:
 the verdict, behind it in brackets whose terms won, then what its reasons must say, parted by "; ". What is not named
