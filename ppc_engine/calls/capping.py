@@ -12,6 +12,7 @@ from ppc_engine.calls.commands import ReleaseSlot
 from ppc_engine.calls.state import AttemptState
 from ppc_engine.calls.states import Step
 from ppc_engine.calls.turning import Turning
+from ppc_engine.catalog.bounds import ms_min_to_owe
 from ppc_engine.catalog.model import Campaign, Pace, TrackingNumber
 from ppc_engine.routing.caps import MONEY, PER_CALL, CapRule, base_of, is_slot, measure_of
 from ppc_engine.routing.eligibility import limit_at, share_of
@@ -129,7 +130,7 @@ class Capping(Turning):
             return True
         buyer, _ = self.context.catalog.targets[attempt.target]
         offer = self.context.catalog.buyer_offer(buyer.id, self.state.campaign)
-        return offer is not None and attempt.leg_connected_ms >= offer.connected_ms_min
+        return offer is not None and attempt.leg_connected_ms >= ms_min_to_owe(offer)
 
     def _release(self, lease_id: str) -> None:
         """Give the slots of a lease back; and its loose units too, once somebody else of this call talks."""

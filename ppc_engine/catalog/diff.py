@@ -96,7 +96,14 @@ def _offers(before: Catalog, after: Catalog) -> Iterator[Change]:
 def _offers_of(catalog: Catalog) -> dict[str, tuple[str, Offer]]:
     parties: list[tuple[str, Iterable[Offer]]] = [(f"buyer {b.id}", b.offers) for b in catalog.buyers.values()]
     parties += [(f"publisher {p.id}", p.offers) for p in catalog.publishers.values()]
-    return {offer.id: (party, offer) for party, offers in parties for offer in offers}
+    for shared in catalog.campaigns.values():
+        parties.append((f"campaign {shared.id}", (*shared.revenue_offers, *shared.payout_offers)))
+    return {_offer_name(offer): (party, offer) for party, offers in parties for offer in offers}
+
+
+def _offer_name(offer: Offer) -> str:
+    """Versions are terms of their own: a new one takes nothing away from the old one."""
+    return offer.id if offer.version == 1 else f"{offer.id} version {offer.version}"
 
 
 def _terms(party: str, offer: Offer) -> str:

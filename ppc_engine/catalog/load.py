@@ -15,6 +15,7 @@ import pydantic
 from ppc_engine.catalog import references, rules
 from ppc_engine.catalog.issues import validation_issues
 from ppc_engine.catalog.model import Buyer, Campaign, Catalog, Publisher, TargetGroup, Trunk
+from ppc_engine.catalog.offers import of_campaign, offer_issues, placed
 from ppc_engine.values.document import Document
 from ppc_engine.values.errors import Issue
 
@@ -205,5 +206,11 @@ def _rules_on_terms(read: ReadCatalog) -> Iterator[Issue]:
     for document, buyer in read.buyers:
         yield from rules.reachable_lengths(document, buyer)
         yield from rules.one_currency(document, buyer, currencies)
+        yield from offer_issues(document, placed("offers", buyer.offers), "buyer")
     for document, publisher in read.publishers:
         yield from rules.one_currency(document, publisher, currencies)
+        yield from offer_issues(document, placed("offers", publisher.offers), "publisher")
+    for document, campaign in read.campaigns:
+        yield from of_campaign(document, campaign)
+        yield from offer_issues(document, placed("revenue_offers", campaign.revenue_offers), "buyer")
+        yield from offer_issues(document, placed("payout_offers", campaign.payout_offers), "publisher")

@@ -24,6 +24,7 @@ _STATES = (
     "PA RI SC SD TN TX UT VT VA WA WV WI WY AS GU MP PR VI AA AE AP AB BC MB NB NL NS NT NU ON PE QC SK YT"
 )
 STATES = frozenset(_STATES.split())
+PARTS = frozenset({"only_for", "valid_from", "valid_to"})  # With one of these an offer need not be the only one.
 PLACE_KEYS = ("zips", "zips_file", "states", "area_codes", "counties", "radius")
 
 
@@ -56,6 +57,8 @@ def unique_ids(documents: Iterable[Document], key: str, what: str) -> Iterator[I
         for path, block in blocks(document, key):
             found = text(block, "id")
             place = f"{document.file}:{document.places.get((*path, 'id'), (0, 0))[0]}"
+            if block.get("version") and seen.get(found, "").startswith(f"{document.file}:"):
+                continue  # Another version of the same terms: offers.py looks at their times.
             if found and seen.setdefault(found, place) != place:
                 message = f"{what} {quoted(found)} is already at {seen[found]} (choose another id)"
                 yield document.issue((*path, "id"), message)
@@ -69,6 +72,8 @@ def offer_campaigns(document: Document, campaigns: Collection[str]) -> Iterator[
         line = document.places.get((*path, "campaign"), (0, 0))[0]
         if campaign and campaign not in campaigns:
             yield document.issue((*path, "campaign"), no_such("campaign", campaign, campaigns))
+        elif campaign and not PARTS.isdisjoint(block):
+            continue  # For some calls, or for some time: offers.py looks at those.
         elif campaign and first.setdefault(campaign, line) != line:
             message = f"a second offer for {quoted(campaign)} (the first is on line {first[campaign]}; keep one)"
             yield document.issue((*path, "campaign"), message)
@@ -144,7 +149,7 @@ def unpaid_targets(document: Document, campaign: Campaign, buyers_by_target: Map
     """Calls to a target whose buyer has no offer for the campaign earn nothing: worth a warning."""
     for index, target in enumerate(campaign.targets):
         buyer = buyers_by_target.get(target)
-        if buyer and not any(offer.campaign == campaign.id for offer in buyer.offers):
+        if buyer and not campaign.revenue_offers and all(offer.campaign != campaign.id for offer in buyer.offers):
             message = f'buyer "{buyer.id}" has no offer for "{campaign.id}" (add one, or its calls earn nothing)'
             yield document.issue(("targets", index), message, severity="warning")
 
