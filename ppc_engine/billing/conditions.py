@@ -26,12 +26,13 @@ from ppc_engine.values.phone import area_code
 ATTESTATIONS = {"A": 3, "B": 2, "C": 1}  # SHAKEN (ATIS-1000074): full, partial, gateway; none is below all.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Asked:
     """One attempt of a call before one party's terms; ``attempt`` is None for a call that dialled nobody.
 
     ``at`` is the instant by which deadlines have passed. ``buyers`` are the records of the buyers' side, where that was
-    judged. ``is_longest``: of several attempts that the publisher may be paid for.
+    judged. ``is_longest``: of several attempts that the publisher may be paid for. ``needs_amount``: the rule that is
+    looked at is worth what a postback says.
     """
 
     cdr: CDR
@@ -63,7 +64,7 @@ class Asked:
         return sorted((s for s in found if name in ("", s.name)), key=lambda s: (s.received_at, s.key))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """``met`` is None while it is not known. ``at`` is when the last leaf was met, ``deadline`` when an open one is
     decided."""
@@ -76,11 +77,8 @@ class Answer:
 
 def answer(term: Term, asked: Asked) -> Answer:
     """What a condition comes to."""
-    for name, leaf in _LEAVES.items():
-        setting = getattr(term, name)
-        if setting is not None:
-            return leaf(setting, asked)
-    raise AssertionError("a term without a condition")  # The model refuses it.
+    kind = term.kind
+    return _LEAVES[kind](getattr(term, kind), asked)
 
 
 def _all(terms: tuple[Term, ...], asked: Asked) -> Answer:

@@ -88,7 +88,7 @@ def _is_estimated(cdr: CDR) -> bool:
     return cdr.end_estimated or any(attempt.end_estimated for attempt in cdr.attempts)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Said:
     """What a side comes to, before it is written down."""
 
@@ -105,19 +105,22 @@ def _judge_side(
     """One party's record: its best rule on its best attempt, and the rules that add to it."""
     cdr = case.cdr
     tried = try_all(case, side, party, attempts)
-    nearest = min(tried, key=lambda t: (len(t.reasons), -t.connected_ms))
+    nearest = min(tried, key=lambda t: (len(t.reasons), -t.connected_ms)) if len(tried) > 1 else tried[0]
     said = _say(case, side, party, tried, nearest)
     if not said.paid:
-        return _unpaid(case, side, party, nearest, replace(said, notes=(*notes, *said.notes))), None
+        said.notes = (*notes, *said.notes)
+        return _unpaid(case, side, party, nearest, said), None
     first = said.paid[0]
     attempt, offer = first.attempt, first.offer
     amount = sum(paid.amount_micros for paid in said.paid)
+    unearned = side == "publisher" and not _is_earned(case)
     record = BillableRecord(
         side=side,
         party=party,
         offer=offer.id,
         verdict="yes",
         amount_micros=amount,
+        flags=(PAYOUT_WITHOUT_REVENUE,) if unearned else (),
         attempt_number=attempt.number,
         converted_at=first.converted_at,
         connected_at=attempt.connected_at,
@@ -134,9 +137,8 @@ def _judge_side(
     reversed_at = 0
     if case.evidence.returns:
         record, reversed_at = _after_returns(case, record, first)
-    if side == "publisher" and not reversed_at and not _is_earned(case):
-        record = replace(record, flags=(PAYOUT_WITHOUT_REVENUE,))
-    return record, replace(_conversion(case, side, attempt, first.converted_at), reversed_at=reversed_at)
+        record = replace(record, flags=()) if reversed_at else record
+    return record, _conversion(case, side, attempt, first.converted_at, reversed_at)
 
 
 def _is_earned(case: Case) -> bool:
@@ -165,7 +167,7 @@ def _say(case: Case, side: Side, party: str, tried: Sequence[Tried], nearest: Tr
     paid = choose(tried)
     deadline = min((d for one in tried for d in one.deadlines), default=0)
     if paid:
-        return _Said("yes", (), paid, deadline, _kept(tried, paid))
+        return _Said("yes", (), paid, deadline, _kept(tried, paid) if case.evidence.signals else ())
     pending = [one for one in tried if one.is_open]
     if pending:
         return _Said("pending", _without_repeats(pending), (), deadline)
@@ -216,7 +218,7 @@ def _kept(tried: Sequence[Tried], paid: Sequence[Paid]) -> tuple[Reason, ...]:
     return tuple(dict.fromkeys((*notes, *late)))
 
 
-def _conversion(case: Case, side: Side, paid: AttemptRecord, converted_at: int) -> Conversion:
+def _conversion(case: Case, side: Side, paid: AttemptRecord, converted_at: int, reversed_at: int) -> Conversion:
     """The event that later calls of this caller may be duplicates of."""
     cdr = case.cdr
     occasion = Occasion(
@@ -230,7 +232,7 @@ def _conversion(case: Case, side: Side, paid: AttemptRecord, converted_at: int) 
         buyer=paid.buyer,
         target=paid.target,
     )
-    return Conversion(side, occasion)
+    return Conversion(side, occasion, reversed_at)
 
 
 def _without_repeats(tried: Sequence[Tried]) -> tuple[Reason, ...]:

@@ -46,7 +46,7 @@ class Case:
         return sum(record.net_micros for record in self.buyers)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Paid:
     """A rule that one attempt meets, and what that is worth."""
 
@@ -58,7 +58,7 @@ class Paid:
     converted_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tried:
     """An attempt held against the terms; ``attempt`` is None for a call that dialled nobody."""
 
@@ -140,7 +140,7 @@ def _not_connected(cdr: CDR, attempt: AttemptRecord | None) -> Reason:
 
 def _apply(rule: Rule, asked: Asked, by: str, revenue_micros: int) -> tuple[Answer, Paid | None]:
     """What a rule comes to for an attempt. A rate by postback asks for one, whether the rule says so or not."""
-    asked = replace(asked, needs_amount=rule.rate.postback is not None)
+    asked.needs_amount = rule.rate.postback is not None
     terms = list(_terms(rule))
     if terms:
         found = answer(terms[0] if len(terms) == 1 else Term(all=tuple(terms)), asked)

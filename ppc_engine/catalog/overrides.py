@@ -16,7 +16,7 @@ from ppc_engine.catalog.terms import Offer
 Side = Literal["buyer", "publisher"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Sale:
     """One attempt, as far as terms depend on it. ``target`` and ``buyer`` are "" for a call that dialled nobody.
 
@@ -32,7 +32,7 @@ class Sale:
     published_by: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Won:
     """The terms that hold; ``by`` is what they were made for: "" for the party's own of the campaign, else "number",
     "publisher at buyer", "campaign" and the like."""

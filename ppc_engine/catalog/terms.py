@@ -109,6 +109,11 @@ class Term(Model):
             raise ValueError(f"{given[0]} of nothing (name a condition)")
         return self
 
+    @cached_property
+    def kind(self) -> str:
+        """The name of the one field that is given."""
+        return next(name for name in type(self).model_fields if getattr(self, name) is not None)
+
 
 class Rule(Model):
     """When ``when`` holds, the call is worth ``rate``, within minimum and maximum. The best rule of an offer is paid;
