@@ -104,7 +104,7 @@ def _balance_table(balances: list[Balance], totals: dict[str, int]) -> Table:
 def _transfer_table(found: list[Transfer], account: str) -> Table:
     table = Table(title=f"Transfers{' of ' + account if account else ''}, times in UTC", title_justify="left")
     for name in ("posted", "id", "kind", "account"):
-        table.add_column(name, no_wrap=name != "account", overflow="fold")
+        table.add_column(name, no_wrap=True)
     table.add_column("amount", justify="right", no_wrap=True)
     table.add_column("by", overflow="fold")
     table.add_column("why", overflow="fold")
