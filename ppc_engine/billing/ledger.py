@@ -128,8 +128,8 @@ def postings(call: JudgedCall, earlier: Iterable[Transfer], at: int) -> list[Tra
     new: list[Transfer] = []
     for account in sorted({*wanted, *by_account}):
         chain = by_account.get(account, [])
-        if not any(transfer.kind in DECISIONS for transfer in chain):
-            sums = {call.currency: wanted[account]} if wanted.get(account) else {}
+        sums = {call.currency: wanted[account]} if wanted.get(account) else {}
+        if (sums or chain) and not any(transfer.kind in DECISIONS for transfer in chain):
             new += _differences(call.key, account, chain, sums, call.reason(account), at)
     return new
 

@@ -92,9 +92,9 @@ def test_a_rehearsal_posts_nothing(books):
     assert rows(network.engine) == {}
 
 
-def before_there_was_a_ledger(network):
+def forget_the_ledger(engine):
     """The tables as a database has them that was upgraded after calls had been judged."""
-    with writing(network.engine) as connection:
+    with writing(engine) as connection:
         connection.execute(delete(entries))
         connection.execute(delete(transfers))
         connection.execute(update(qualified_calls).values(posted_version=0))
@@ -105,7 +105,7 @@ def test_calls_of_before_the_ledger_come_into_it_once(books):
     network.arrive(*(call(f"{n}", START + n, Try("acme", "120.000"), caller=f"+1310555010{n}") for n in range(5)))
     network.qualify()
     posted = rows(network.engine)
-    before_there_was_a_ledger(network)
+    forget_the_ledger(network.engine)
     assert problems(network.engine) == [("not_posted", f"{n}") for n in range(5)]
     assert network.qualify(dry_run=True).posted == 0
     assert network.qualify(batch_calls=2).posted == 5
@@ -164,6 +164,40 @@ def test_a_run_killed_inside_a_batch_leaves_no_transfer_without_its_verdict(data
     assert problems(engine) == []
 
 
+KILLED_CATCHING_UP = """
+import os, signal, sys
+from ppc_engine.engine.qualify_batch import qualify
+from ppc_engine.storage import billing
+from ppc_engine.storage.database import open_database
+from tests.billing.test_batches import MANY_TERMS
+
+marked = 0
+mark_posted = billing.mark_posted
+
+def die_after_marking(connection, keys):
+    global marked
+    mark_posted(connection, keys)
+    marked += 1
+    if marked == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+billing.mark_posted = die_after_marking
+qualify(billing.SQLBillingStore(open_database(sys.argv[1])), lambda _: MANY_TERMS, lambda: 1, batch_calls=100)
+"""
+
+
+def test_a_run_killed_while_it_catches_up_goes_on_where_it_was(database):  # noqa: F811
+    url, engine = database
+    qualify(SQLBillingStore(engine), lambda _: MANY_TERMS, lambda: 1)
+    posted = rows(engine)
+    forget_the_ledger(engine)
+    killed = subprocess.run([sys.executable, "-c", KILLED_CATCHING_UP, url], check=False, timeout=50, cwd=ROOT)
+    assert killed.returncode == -9
+    assert qualify(SQLBillingStore(engine), lambda _: MANY_TERMS, lambda: 1).posted == CALLS - 100
+    assert rows(engine) == posted
+    assert problems(engine) == []
+
+
 # What people post.
 
 WORDS = {"who": "ann", "why": "they were right", "at": 5}
@@ -216,7 +250,7 @@ def test_what_must_not_be_billed_is_refused(network, kind, name, account, told):
 
 
 def test_a_call_that_waits_for_the_ledger_is_not_decided(network):
-    before_there_was_a_ledger(network)
+    forget_the_ledger(network.engine)
     with pytest.raises(BadValueError, match="good is not in the ledger yet"):
         SQLLedger(network.engine).decide("waive", "good", "buyer:acme", 0, **WORDS)
 
