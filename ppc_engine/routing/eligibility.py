@@ -81,6 +81,7 @@ class Candidate:
     bases: tuple[str, ...] = ()
     hours: WeeklyHours | None = None
     told_hours: dict[tuple[int, int], list[Reason]] = field(default_factory=dict)
+    margins: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.bases = tuple(rule.base for rule in self.rules)
@@ -109,7 +110,7 @@ def every_rejection(
         *_duplicate(buyer, target, situation),
         *_capped(candidate, situation, used_bases),
         *_blocked(catalog, buyer, target, situation),
-        *_margin(catalog, buyer, situation),
+        *_margin(catalog, candidate, situation),
         *_attestation(target, situation),
         *_pace(target, situation),
         *_tried(target, situation),
@@ -251,11 +252,14 @@ def margin_micros(catalog: Catalog, buyer: Buyer, campaign: str, publisher: str)
     return worth - (amount_expected(payout, worth) if payout else 0)
 
 
-def _margin(catalog: Catalog, buyer: Buyer, situation: Situation) -> list[Reason]:
+def _margin(catalog: Catalog, candidate: Candidate, situation: Situation) -> list[Reason]:
     campaign = catalog.campaigns.get(situation.campaign)
     if campaign is None or campaign.margin_min is None:
         return []
-    margin = margin_micros(catalog, buyer, campaign.id, situation.publisher)
+    margin = candidate.margins.get(situation.publisher)
+    if margin is None:
+        margin = margin_micros(catalog, candidate.buyer, campaign.id, situation.publisher)
+        candidate.margins[situation.publisher] = margin
     if margin >= campaign.margin_min:
         return []
     return [_reason("margin_negative", format_micros(margin), format_micros(campaign.margin_min))]
