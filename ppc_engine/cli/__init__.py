@@ -38,7 +38,7 @@ COMMANDS = {
     "actions": "List what people ordered, who and why.",
     "qualify": "Judge new calls and book what they are worth.",
     "report": "Sum calls and money up by publisher, buyer and campaign.",
-    "ledger": "Show accounts and transfers, post payments, credits and decisions.",
+    "ledger": "Show accounts and transfers, post payments and credits.",
     "books": "Prove the books, or list what is wrong with them.",
     "db": "Create or upgrade the database.",
 }

@@ -21,7 +21,9 @@ PAGE_CALLS = 1_000
 PRIVATE_FIELDS = frozenset({"call_id", "core_uuid", "attempt_id", "leg_id"})
 
 _CALL_FIELDS = [
-    field.name for field in dataclasses.fields(CDR) if field.name not in PRIVATE_FIELDS | {"attempts", "sub_ids", "attestation", "tags"}
+    field.name
+    for field in dataclasses.fields(CDR)
+    if field.name not in PRIVATE_FIELDS | {"attempts", "sub_ids", "attestation", "tags"}
 ]
 _LAST_FIELDS = [f"last_{name}" for name in ("target", "buyer", "outcome", "hangup_cause", "sip_status")]
 CSV_FIELDS = [*_CALL_FIELDS, "sub_ids", "attempts", *_LAST_FIELDS]
