@@ -212,7 +212,8 @@ def lines(found: Mapping[str, float]) -> list[str]:
         f"{'MET' if growth <= GROWTH_MAX else 'NOT MET'}: {SIZES[0]} to {SIZES[-1]} targets costs {growth:.2f}x, "
         f"wanted at most {GROWTH_MAX:g}x",
         f"{'MET' if many / few <= NUMBERS_GROWTH_MAX else 'NOT MET'}: a choice with {NUMBERS[0]} tracking numbers "
-        f"costs {few:.1f} us, with {NUMBERS[1]} {many:.1f} us: {many / few:.2f}x, wanted at most {NUMBERS_GROWTH_MAX:g}x",
+        f"costs {few:.1f} us, with {NUMBERS[1]} {many:.1f} us: {many / few:.2f}x, "
+        f"wanted at most {NUMBERS_GROWTH_MAX:g}x",
         f"{'MET' if found['told_ms'] < TOLD_MS_MAX else 'NOT MET'}: {TOLD_TARGETS} targets with all reasons in "
         f"{found['told_ms']:.2f} ms of CPU, wanted below {TOLD_MS_MAX:g} ms",
     ]
