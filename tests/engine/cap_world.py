@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import gevent
 import orjson
 
 from ppc_engine.calls.commands import Command, Dial, Hangup
@@ -251,8 +252,14 @@ class CapWorld:
         self._play()
 
     def _play(self) -> None:
-        """The switch does what it was told."""
-        commands, self.switch.commands = self.switch.commands, []
+        """The switch does what it was told, until nothing is left to do."""
+        gevent.sleep(0)  # A timer that is dropped after a restart is a greenlet's work, and its call waits for it.
+        while self.switch.commands:
+            commands, self.switch.commands = self.switch.commands, []
+            self._obey(commands)
+            gevent.sleep(0)
+
+    def _obey(self, commands: list[Command]) -> None:
         for command in commands:
             if isinstance(command, Dial):
                 (leg,) = command.legs

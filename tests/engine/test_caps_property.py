@@ -28,7 +28,7 @@ from ppc_engine.storage.migrate import upgrade
 from tests.calls.call_traces import DIRECT, buyer, context, target
 from tests.engine.cap_world import RECOVERABLE_MS, CapWorld, Talk, with_revision
 
-EXAMPLES = int(os.environ.get("PPC_CAPS_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("PPC_CAPS_EXAMPLES", "10"))
 STEPS = int(os.environ.get("PPC_CAPS_STEPS", "30"))
 LIMIT_S = 50 if EXAMPLES <= 12 else 36_000
 AMOUNTS = {"acme": 40_000_000, "zenith": 60_000_000}
