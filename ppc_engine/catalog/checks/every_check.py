@@ -13,6 +13,7 @@ Check = Callable[[CatalogCase], Iterator[Issue]]
 FILE_CHECKS: tuple[Check, ...] = (
     terms.sold_where_nobody_pays,
     terms.earns_nothing,
+    terms.waits_in_vain,
     caps.beyond_reach,
     caps.twice,
     caps.above_the_buyer,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ppc_engine.catalog.area import Area
 from ppc_engine.catalog.checks.case import CatalogCase, has_fixed_price
 from ppc_engine.catalog.model import Offer
+from ppc_engine.catalog.terms import Rule, Term
 from ppc_engine.values.errors import Issue
 from ppc_engine.values.money import format_micros
 
@@ -53,6 +54,37 @@ def pays_before_earned(case: CatalogCase) -> Iterator[Issue]:
                 )
                 path = ("offers", index, "connected_ms_min")
                 yield document.issue(path, message, "warning")
+
+
+def waits_in_vain(case: CatalogCase) -> Iterator[Issue]:
+    """An offer that waits for what this version has no way to receive: its calls would be pending for ever."""
+    accounts = [(document, buyer.offers) for document, buyer in case.read.buyers]
+    accounts += [(document, publisher.offers) for document, publisher in case.read.publishers]
+    for document, offers in accounts:
+        for index, offer in enumerate(offers):
+            waits = sorted({name for rule in offer.every_rule for name in _awaited(rule)})
+            if waits:
+                message = f"waits for a {waits[0]}, which this version cannot receive yet (use conditions of the call)"
+                yield document.issue(("offers", index), message)
+
+
+def _awaited(rule: Rule) -> Iterator[str]:
+    if rule.rate.postback is not None:
+        yield "postback"
+    if rule.rate.bid is not None:
+        yield "bid"
+    yield from _awaited_by(rule.when)
+
+
+def _awaited_by(term: Term | None) -> Iterator[str]:
+    if term is None:
+        return
+    if term.postback is not None:
+        yield "postback"
+    if term.quality_score is not None:
+        yield "quality score"
+    for part in (*(term.all or ()), *(term.any or ())):
+        yield from _awaited_by(part)
 
 
 def sold_where_nobody_pays(case: CatalogCase) -> Iterator[Issue]:

@@ -196,6 +196,17 @@ FINDINGS = [
         "(add some, or choose another order)",
     ),
     (
+        terms.waits_in_vain,
+        changed(R, 'amount: "20"', "rate: {bid: accepted}"),
+        f"{R}:5:5: offers.0: waits for a bid, which this version cannot receive yet (use conditions of the call)",
+    ),
+    (
+        terms.waits_in_vain,
+        changed(ACME, "90000}", "90000, when: {any: [{postback: {}}, {length: {ms_min: 600000}}]}}"),
+        f"{ACME}:14:5: offers.0: waits for a postback, which this version cannot receive yet (use conditions of the "
+        "call)",
+    ),
+    (
         money_caps.spend_without_bound,
         changed(R, 'amount: "20"', "rate: {postback: amount}")
         | {
