@@ -4,10 +4,12 @@ import csv
 import io
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from ppc_engine.catalog.model import TrackingNumber
+from ppc_engine.catalog.policies import Order
 from ppc_engine.cli import run
 from ppc_engine.flows.nodes import NODE_TYPES
 from ppc_engine.storage.catalog_files import load_config
@@ -39,7 +41,7 @@ def test_every_way_of_choosing_and_every_kind_of_cap_is_used(loaded):
     catalog = loaded.catalog
     routes = [node for flow in loaded.flows.values() for node in flow.nodes.values() if hasattr(node, "order")]
     orders = {campaign.order for campaign in catalog.campaigns.values()} | {node.order for node in routes}
-    assert {"priority_weight", "highest_revenue", "longest_idle", "most_budget", "round_robin"} <= orders
+    assert set(get_args(Order)) <= orders
     owners = [*catalog.buyers.values(), *catalog.publishers.values(), *catalog.campaigns.values()]
     owners += [*catalog.groups.values(), *(target for _, target in catalog.targets.values())]
     caps = [cap for owner in owners for cap in owner.caps]

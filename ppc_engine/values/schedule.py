@@ -168,7 +168,9 @@ class WeeklyHours(BaseModel):
         day = local_time(at_us, self.zone).date()
         for _ in range(DAYS_AHEAD_MAX):
             for candidate in sorted(self._changes_on(day)):
-                if candidate > at_us and self.is_open(candidate) is becomes_open:
+                # A change of the clock in the night after this day is looked at with the next one, in its order.
+                is_own = local_time(candidate, self.zone).date() == day
+                if is_own and candidate > at_us and self.is_open(candidate) is becomes_open:
                     return candidate
             day += timedelta(days=1)
         return 0

@@ -163,13 +163,15 @@ class CapWorld:
         self.in_force = context
         self.seeding.sow(seeds)
 
-    def commit(self) -> None:
-        """Finished calls reach the database, and their facts are needed no more."""
-        waiting, self.sink.waiting = self.sink.waiting, []
+    def commit(self, *, closes: bool) -> None:
+        """Finished calls reach the database, and with ``closes`` the engine learns of it: their facts can go."""
+        waiting = list(self.sink.waiting)
         written = [(cdr, compress_facts([orjson.loads(fact) for fact in facts])) for cdr, facts in waiting]
         SQLCDRStore(self.database).write(written, self.dispatcher.oldest_open())
-        for cdr, _ in waiting:
-            self.journal.close_call(cdr.call_id)
+        if closes:
+            self.sink.waiting = []
+            for cdr, _ in waiting:
+                self.journal.close_call(cdr.call_id)
 
     def qualify(self) -> None:
         store = SQLBillingStore(self.database)

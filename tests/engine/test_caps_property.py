@@ -212,9 +212,9 @@ class CapsMachine(RuleBasedStateMachine):
         self.world.reload(after)
         self.before = {}
 
-    @rule()
-    def records_are_written(self) -> None:
-        self.world.commit()
+    @rule(closes=st.booleans())
+    def records_are_written(self, closes: bool) -> None:
+        self.world.commit(closes=closes)
 
     @rule()
     def verdicts_are_given(self) -> None:

@@ -80,6 +80,11 @@ def test_wall_time_that_happens_twice_is_open_twice() -> None:
     assert night.next_opening(at(2026, 11, 1, 1, 50)) == at(2026, 11, 1, 1, 15, fold=1)
 
 
+def test_opening_before_a_change_of_the_clock_comes_first() -> None:
+    night = hours(saturday=["00:00-00:15"], sunday=["00:00-03:15"])
+    assert night.next_opening(at(2026, 3, 7, 16)) == at(2026, 3, 8)
+
+
 def test_wall_time_that_does_not_happen_opens_when_the_clock_has_passed_it() -> None:
     """8 March 2026, Los Angeles: 02:00 is 03:00."""
     night = hours(sunday=["02:30-03:30"])
