@@ -101,12 +101,22 @@ class Capping(Turning):
                 measure = measure_of(key)
                 if measure not in PER_CALL | MONEY:
                     continue
-                if not self._may_count(attempt, measure):
+                if not self.may_count(attempt, measure):
                     loose.setdefault(attempt.attempt_id, {})[key] = amount
                 elif not self._is_awaited(attempt):
                     buyer, _ = self.context.catalog.targets[attempt.target]
                     shared.add(f"{base_of(key)}@{buyer.id}" if measure in MONEY else base_of(key))
         return loose, frozenset(shared)
+
+    def shares(self) -> set[str]:
+        """Caps of which the call holds a unit at most once and does so now, loose ones too; of money, by buyer."""
+        found: set[str] = set()
+        for attempt in self.state.attempts:
+            for key in self.state.leases.get(attempt.attempt_id, ()):
+                if measure_of(key) in PER_CALL | MONEY:
+                    buyer, _ = self.context.catalog.targets[attempt.target]
+                    found.add(f"{base_of(key)}@{buyer.id}" if measure_of(key) in MONEY else base_of(key))
+        return found
 
     def _own_units(self) -> dict[str, int]:
         """How much of each counter is this call's own and may be taken along."""
@@ -120,7 +130,7 @@ class Capping(Turning):
         hunt = self.state.hunt
         return hunt is not None and hunt.step is Step.RESERVE and attempt.number in hunt.awaited
 
-    def _may_count(self, attempt: AttemptState, measure: str) -> bool:
+    def may_count(self, attempt: AttemptState, measure: str) -> bool:
         """Whether a unit that this attempt holds counts, or still may."""
         if not attempt.over and not attempt.leg_ended:
             return True

@@ -171,25 +171,21 @@ def held_by(call: Call, context: CallContext, keys: Collection[str]) -> dict[str
     if campaign is None or state.phase in (Phase.NEW, Phase.CLAIMING, Phase.ENDED):
         return {}
     held: dict[str, dict[str, int]] = {}
-    shared: set[str] = set()
+    shared = call.shares()  # What it took itself is not taken again.
     for attempt in state.attempts:
         known = catalog.targets.get(attempt.target)
         if known is None or not attempt.reserved_at or (attempt.over and not attempt.dialed):
             continue
         live = not attempt.over and not attempt.leg_ended
-        counts = live or attempt.connected
         for rule in caps.attempt_rules(*known, campaign):
             share, key = share_of(rule, known[0].id), rule.key(attempt.reserved_at)
-            if not rule.measure and live:
-                held.setdefault(attempt.attempt_id, {})[key] = rule.amount
-            if (
-                key not in keys
-                or state.test
-                or known[1].test
-                or (rule.measure != "attempt" and (share in shared or not counts))
-            ):
+            if rule.measure:
+                counts = rule.measure == "attempt" or call.may_count(attempt, rule.measure)
+                if key not in keys or state.test or known[1].test or share in shared or not counts:
+                    continue
+                shared |= {share} if rule.measure != "attempt" else set()
+            elif not live:
                 continue
-            shared.add(share)
             held.setdefault(attempt.attempt_id, {})[key] = rule.amount
     number = attribute(state.dialed_number, context.numbers)
     rules = caps.call_rules(campaign, catalog.publishers.get(state.publisher), state.caller_key, number, state.trunk)
