@@ -11,7 +11,6 @@ import dataclasses
 import gc
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from ppc_engine.flows.diff import flow_changes
 from ppc_engine.storage import numbers, revisions
 from ppc_engine.storage.catalog_files import LoadedConfig, Pieces, bytes_in, config_from_revision, load_config
 from ppc_engine.storage.config_aside import load_aside
+from ppc_engine.storage.places import data_versions
 from ppc_engine.storage.prompt_files import prompts_in
 from ppc_engine.values.errors import BadValueError, ConfigError, PPCError
 from ppc_engine.values.places import Places
@@ -130,7 +130,7 @@ class LiveConfig:
             revision=config.revision,
             code_version=__version__,
             key=self._key,
-            data_hashes={"tzdata": version("tzdata"), "places": self._places.fingerprint},
+            data_hashes=data_versions(self._places),
             test_callers=self._test_callers,
         )
 

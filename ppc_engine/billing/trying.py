@@ -40,11 +40,6 @@ class Case:
         """What all buyers pay, before anything was given back."""
         return sum(record.amount_micros for record in self.buyers)
 
-    @property
-    def revenue_net_micros(self) -> int:
-        """What is left of it."""
-        return sum(record.net_micros for record in self.buyers)
-
 
 @dataclass(slots=True, kw_only=True)
 class Paid:

@@ -16,7 +16,6 @@ from ppc_engine.catalog.policies import CallerID
 from ppc_engine.flows.waits import DialWait
 
 WHISPER_MS_MAX = 30_000  # The longest whisper; a switch that has not played it by then hangs the target up.
-TAG = "tag."
 
 _SAFE = re.compile(r"[A-Za-z0-9_.+-]{1,64}")  # What of a stranger's text may stand in a header; else it is left out.
 

@@ -7,7 +7,6 @@ of another version) is said in words and never guessed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
 from sqlalchemy import Engine
@@ -16,7 +15,7 @@ from ppc_engine import __version__
 from ppc_engine.calls.retelling import Retelling, Retold, opened_of
 from ppc_engine.calls.state import CallContext
 from ppc_engine.storage.catalog_files import config_from_revision
-from ppc_engine.storage.places import load_places
+from ppc_engine.storage.places import data_versions, load_places
 from ppc_engine.storage.revisions import load_revision
 from ppc_engine.values.errors import BadValueError, ConfigError
 
@@ -32,7 +31,7 @@ class StoredContexts:
         self._database = database
         self._places = load_places()
         self._known: dict[str, CallContext] = {}
-        self.data_hashes = {"tzdata": version("tzdata"), "places": self._places.fingerprint}
+        self.data_hashes = data_versions(self._places)
 
     def of(self, revision: str) -> CallContext:
         """Raises BadValueError, in words, when the revision is not kept or cannot be read by this version."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 
 from ppc_engine import __version__
@@ -18,7 +17,7 @@ from ppc_engine.storage.catalog_files import LoadedConfig, load_config
 from ppc_engine.storage.database import open_database
 from ppc_engine.storage.number_files import read_numbers
 from ppc_engine.storage.numbers import load_all
-from ppc_engine.storage.places import load_places
+from ppc_engine.storage.places import data_versions, load_places
 from ppc_engine.values.errors import BadValueError, ConfigError
 from ppc_engine.values.places import Places
 
@@ -46,7 +45,7 @@ def stage_of(config: LoadedConfig, places: Places, numbers: Mapping[str, Trackin
             revision=config.revision,
             code_version=__version__,
             key=KEY,
-            data_hashes={"tzdata": version("tzdata"), "places": places.fingerprint},
+            data_hashes=data_versions(places),
         )
     )
 

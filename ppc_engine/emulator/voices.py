@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 SPEECH_MS = 6_000  # What every caller has to say.
 SPOKEN_MS_A_LETTER = 90  # "Thank you. Please hold." took 2.09 s.
 SILENCE_S_DEFAULT = 3
-STOP_US = 20_000
 SAMPLES_PER_MS = 8
 
 

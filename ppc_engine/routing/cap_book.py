@@ -169,10 +169,6 @@ class CapBook:
                 found.setdefault(key, {})[lease_id] = amount
         return found
 
-    def counted_keys(self) -> list[str]:
-        """Every counter that something was counted on."""
-        return list(self._counted)
-
     def waiting(self, names: Container[str], at: int) -> dict[str, int]:
         """Of these paces, those that are not over: microseconds until they let the next one through."""
         for name in [name for name, (_, until) in self._busy.items() if until <= at]:

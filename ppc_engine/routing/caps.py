@@ -272,18 +272,3 @@ def _state(rule: CapRule, at: int) -> CapState:
     period = period_at(rule.per, rule.zone, at)
     key = f"{rule.base}/{period.label}"
     return CapState(key, kind, rule.owner, rule.measure, rule.per, unit, rule.limit, period.begin, period.end)
-
-
-def attempt_caps(buyer: Buyer, target: Target) -> dict[str, int]:
-    """Cap -> limit of every concurrency cap of a target and its buyer."""
-    rules = [*_slots(f"target:{target.id}", target.concurrency_cap)]
-    rules += _slots(f"buyer:{buyer.id}", buyer.concurrency_cap)
-    return {rule.owner: rule.limit for rule in rules}
-
-
-def call_caps(campaign: Campaign, publisher: Publisher | None, caller_key: str) -> dict[str, int]:
-    """Cap -> limit of every concurrency cap of a call."""
-    rules = [*_slots(f"campaign:{campaign.id}", campaign.concurrency_cap)]
-    rules += _slots(f"publisher:{publisher.id}", publisher.concurrency_cap) if publisher else ()
-    rules += _slots(f"caller:{caller_key}", campaign.caller_concurrency_cap) if caller_key else ()
-    return {rule.owner: rule.limit for rule in rules}

@@ -184,11 +184,6 @@ def _drawn(pool: Pool, level: int, draw: int) -> int:
     raise AssertionError("a draw below the sum of weights falls into one of them")
 
 
-def explain_selection(routes: RouteIndex, pool: Pool, situation: Situation, order: str = "") -> list[dict[str, Any]]:
-    """The same as ``RouteIndex.explain``."""
-    return routes.explain(pool, situation, order)
-
-
 def select(candidates: Iterable[tuple[Buyer, Target]], situation: Situation, number: int) -> Selection:
     """Choose among targets that no catalog holds together: for tests, and for a single target."""
     pairs = list(candidates)

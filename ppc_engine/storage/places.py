@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from ppc_engine.values.holidays import data_version
 from ppc_engine.values.places import Places, Point, places_of
 
 CACHE_FORMAT = 2
@@ -102,3 +103,8 @@ def _write_cache(cache: Path, rows: list[_Row]) -> Places:
             file.write("\n".join([*lines, places.fingerprint]))
         Path(file.name).replace(cache)  # Whole or not at all, also when two processes start at once.
     return places
+
+
+def data_versions(places: Places) -> dict[str, str]:
+    """What a call's first fact says of the data that it is judged by: zones, holidays and places."""
+    return {"tzdata": version("tzdata"), "holidays": data_version(), "places": places.fingerprint}

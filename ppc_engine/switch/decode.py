@@ -35,13 +35,6 @@ COMMAND_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([0-9]{
 # Which headers of the caller's INVITE become sub-ids; every other header of a stranger is ignored.
 SUB_IDS = {"sub_id": "variable_sip_h_X-Sub-ID"} | {f"sub_id_{n}": f"variable_sip_h_X-Sub-ID-{n}" for n in range(1, 6)}
 
-_SIP_STATUSES = (
-    "variable_sip_term_status",
-    "variable_proto_specific_hangup_cause",  # sip:486
-    "variable_sip_invite_failure_status",
-)
-_AFTER_BRIDGE = ("variable_transfer_after_bridge", "variable_hangup_after_bridge")
-
 # Of these twenty headers are wanted, and parsing all of them costs less than finding each (measured).
 _READ_WHOLE = frozenset(("CHANNEL_PARK", "CHANNEL_HANGUP_COMPLETE"))
 

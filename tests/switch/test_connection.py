@@ -246,6 +246,7 @@ def test_the_end_of_an_event_is_read_however_short_it_is(switch: FakeESL) -> Non
         switch.wait_for(lambda: esl.bytes_received > 900, "all but its end")
         switch.connections[0].write(frame[-10:])
         switch.wait_for(lambda: seen, "the event")
+    assert seen == [b"y" * 1_000]
 
 
 def test_the_peer_is_watched_by_the_kernel_too(switch: FakeESL) -> None:
